@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154 # options come from lab
+#
+# One run of the emulated host: its disks, its configuration, its console.
+
+# Kernel options: the emulator has no side channels to mitigate and its TSC never drifts, and
+# addresses that don't change make two runs comparable.
+kernel_options="console=ttyS0,115200 loglevel=3 rdinit=/init mitigations=off nokaslr tsc=reliable \
+no_timer_check cryptomgr.notests"
+out_disk_size=$((516096 * 512))		# whole cylinders, see diskimage.py
+
+default_model()
+{
+	# Only tigerlake has IBT, but more than two of it don't get past early boot.
+	if [ "$kernel" = 6.1 ] || [ "$cpus" -gt 2 ]; then
+		echo corei7_skylake_x
+	else
+		echo tigerlake
+	fi
+}
+
+# As many hosts as cores, on this machine and not only for this cache.
+take_slot()
+{
+	local slots fd i waited=
+
+	slots=${TMPDIR:-/tmp}/kvm-nested-lab-slots
+	mkdir -p "$slots"
+	while :; do
+		for ((i = 0; i < $(nproc); i++)); do
+			exec {fd}>>"$slots/$i"
+			flock -n "$fd" && return
+			exec {fd}>&-
+		done
+		[ "$waited" ] || say "waiting: $(nproc) emulated hosts are running"
+		waited=1
+		sleep 0.5
+	done
+}
+
+# Words, quoted for the guest's shell.
+quote()
+{
+	local word
+
+	for word; do
+		printf "'%s' " "${word//\'/\'\\\'\'}"
+	done
+}
+
+# put SRC[:DST]
+put()
+{
+	local from=${1%%:*} to=
+
+	[[ $1 == *:* ]] && to=${1#*:}
+	[ -e "$from" ] || die "no such file: $from"
+	to=$work/guest/${to:-$(basename "$from")}
+	mkdir -p "$(dirname "$to")"
+	cp -aT "$from" "$to"
+}
+
+build_run_disk()
+{
+	local module=$lab/../../build/$release/kvm-nested.ko file
+
+	mkdir -p "$work/guest/lab"
+	if [ -e "$module" ]; then
+		mkdir -p "$work/guest/lib/modules/$release/extra"
+		cp "$module" "$work/guest/lib/modules/$release/extra/"
+	elif [ "$load" ]; then
+		die "--load: $module has not been built"
+	fi
+	for file in "${files[@]}"; do
+		put "$file"
+	done
+	if [ ${#command[@]} -eq 1 ]; then
+		echo "${command[0]}"
+	else
+		quote "${command[@]}"
+	fi >"$work/guest/lab/command"
+	cat >"$work/guest/lab/options" <<-O
+		token=$token
+		kvm=$kvm
+		load=$load
+		profile=$profiling
+		interactive=$interactive
+	O
+	archive "$work/guest" >"$work/run.cpio"
+	"$lab/diskimage.py" run "$kernel_options" "$work/run.cpio" "$work/run.img"
+}
+
+# The debugger build starts at its prompt, so even a plain run needs a command file. The rfb display
+# needs neither a terminal nor a client.
+write_configuration()
+{
+	cat >"$work/bochsrc" <<-B
+		config_interface: textconfig
+		display_library: rfb, options="timeout=0"
+		plugin_ctrl: unmapped=1, biosdev=1, speaker=0, extfpuirq=0, parallel=0, serial=1
+		romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+		vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+		memory: guest=$mem, host=$mem
+		cpu: model=$model, count=$cpus, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=1
+		ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+		ata0-master: type=disk, mode=flat, path="$work/boot.img"
+		ata0-slave: type=disk, mode=flat, path="$work/run.img"
+		ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
+		ata1-master: type=disk, mode=flat, path="$work/out.img"
+		boot: disk
+		clock: sync=none, time0=1
+		com1: enabled=1, $1
+		magic_break: enabled=${profiling:-0}
+		log: $work/bochs.log
+		panic: action=fatal
+		error: action=ignore
+		info: action=ignore
+		debug: action=ignore
+	B
+	echo c >"$work/debugger"
+}
+
+# prepare SERIAL-LINE: everything up to power-on. Sets $emulator.
+prepare()
+{
+	install_packages
+	with_cache_lock ensure boot.img "$kernel"
+	: "${model:=$(default_model)}"
+	work=$(mktemp -d "${TMPDIR:-/tmp}/kvm-nested-lab.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	token=lab-$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
+	build_run_disk
+	ln -s "$cache/$release/boot.img" "$work/"	# Bochs locks an image by its path
+	truncate -s "$out_disk_size" "$work/out.img"
+	write_configuration "${1//@WORK@/$work}"
+	emulator=(bochs-bin -q -f "$work/bochsrc" -rc "$work/debugger")
+	take_slot
+}
+
+# What hand wrote, if it was complete: a tar archive behind a sector with its size.
+unpack_out()
+{
+	local size
+
+	size=$(od -An -N8 -tu8 "$work/out.img" | tr -d ' ')
+	[ "$size" -gt 0 ] || return 0
+	mkdir -p "$1"
+	tail -c +513 "$work/out.img" | head -c "$size" | tar -x --no-same-owner -C "$1"
+}
+
+run_command()
+{
+	local status=0
+
+	profiling='' interactive=''
+	prepare "mode=file, dev=@WORK@/console"
+	mkfifo "$work/console"
+	"$lab/watch.py" --console "$work/console" --token "$token" --name "$release" \
+		--timeout "$timeout" -- "${emulator[@]}" || status=$?
+	[ -z "$out" ] || unpack_out "$out"
+	exit "$status"
+}
+
+shell()
+{
+	profiling='' interactive=1 command=(sh)
+	prepare "mode=term, dev=/dev/tty"
+	say "$release on $model; exit or ctrl-D powers it off"
+	"${emulator[@]}" >/dev/null 2>&1 </dev/null || true
+	stty sane
+}
