@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Running an L2 whose general-purpose registers survive its exits.
+ */
+#ifndef SELFTEST_NESTED_L2_H
+#define SELFTEST_NESTED_L2_H
+
+#include "l1.h"
+
+#define KN_L2_STACK_SIZE	512
+
+/*
+ * Enters L2 with @gprs (RSP is the VMCS's) by VMLAUNCH or VMRESUME and returns when it exits, with
+ * its registers in @gprs. VM_SUCCEED is a VM exit, also that of a VM entry that failed.
+ */
+uint64_t kn_l2_enter(struct gpr64_regs *gprs, bool launch);
+
+static inline uint64_t kn_l2_launch(struct gpr64_regs *gprs)
+{
+	return kn_l2_enter(gprs, true);
+}
+
+static inline uint64_t kn_l2_resume(struct gpr64_regs *gprs)
+{
+	return kn_l2_enter(gprs, false);
+}
+
+/* Resumes L2 behind the instruction that it exited by. */
+static inline uint64_t kn_l2_skip_and_resume(struct gpr64_regs *gprs)
+{
+	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
+	return kn_l2_resume(gprs);
+}
+
+/* Expects the VM exit that @_enter is to lead to. */
+#define KN_CHECK_EXIT(_name, _enter, _reason, _qualification, _length)		\
+do {										\
+	struct kn_check *__check = KN_SITE(_name);				\
+										\
+	kn_expect(__check, _enter, VM_SUCCEED);					\
+	kn_expect(__check, vmreadz(VM_EXIT_REASON), _reason);			\
+	kn_expect(__check, vmreadz(EXIT_QUALIFICATION), _qualification);	\
+	kn_expect(__check, vmreadz(VM_EXIT_INSTRUCTION_LEN), _length);		\
+} while (0)
+
+#endif
