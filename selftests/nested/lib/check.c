@@ -76,8 +76,14 @@ static void guest_died(struct kvm_vcpu *vcpu, const char *why, uint64_t got)
 uint64_t kn_run(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;
+	int ret;
 
-	vcpu_run(vcpu);
+	/* Not vcpu_run(): that one ends the program at an exception. */
+	do {
+		ret = __vcpu_run(vcpu);
+	} while (ret && errno == EINTR);
+	TEST_ASSERT(!ret, KVM_IOCTL_ERROR(KVM_RUN, ret));
+
 	if (vcpu->run->exit_reason != KVM_EXIT_IO) {
 		guest_died(vcpu, "exit", vcpu->run->exit_reason);
 		return 0;
@@ -95,7 +101,8 @@ uint64_t kn_run(struct kvm_vcpu *vcpu)
 		guest_died(vcpu, "assertion in line", uc.args[GUEST_LINE]);
 		return 0;
 	case UCALL_UNHANDLED:
-		guest_died(vcpu, "exception vector", uc.args[0] ?: -1ull);
+		ksft_print_msg("unexpected exception %lu at %#lx\n", uc.args[0], uc.args[1]);
+		guest_died(vcpu, "exception at", uc.args[1]);
 		return 0;
 	default:
 		guest_died(vcpu, "I/O at port", vcpu->run->io.port);
@@ -111,9 +118,15 @@ void kn_collect(struct kvm_vm *vm)
 	for (group = __start_kn_groups; group < __stop_kn_groups; group++) {
 		const struct kn_check *seen = addr_gva2hva(vm, (vm_vaddr_t)group->checks);
 
-		for (uint32_t i = 0; i < group->nr; i++)
-			if (seen[i].state > group->checks[i].state)
-				group->checks[i] = seen[i];
+		for (uint32_t i = 0; i < group->nr; i++) {
+			struct kn_check *check = &group->checks[i];
+			const char *name = check->name;
+
+			if (seen[i].state <= check->state)
+				continue;
+			*check = seen[i];
+			check->name = name;
+		}
 	}
 }
 

@@ -38,6 +38,7 @@ struct kn_group {
 	uint32_t line;
 } __attribute__((aligned(16)));
 
+/* For a table the names may be filled in by user space, before kn_report(). */
 #define KN_GROUP(_checks, _nr)							\
 	static const struct kn_group __group					\
 		__attribute__((used, section("kn_groups"))) = {			\

@@ -10,7 +10,7 @@ uint64_t kn_fixup;
 static void record_fault(struct ex_regs *regs)
 {
 	if (!kn_fixup) {
-		ucall(UCALL_UNHANDLED, 1, regs->vector);
+		ucall(UCALL_UNHANDLED, 2, regs->vector, regs->rip);
 		return;
 	}
 
