@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make			the module for the running kernel, as build/KVER/kvm-nested.ko
+# make KVER=...		... for another installed kernel
+# make KVER=... KROOT=...	... for one whose packages are unpacked below KROOT
+
+KVER ?= $(shell uname -r)
+KROOT ?=
+KDIR ?= $(KROOT)/lib/modules/$(KVER)/build
+
+# One folder of links for each kernel, so that builds for two don't mix.
+B := $(CURDIR)/build/$(KVER)
+
+all: module
+
+module:
+	@test -e $(KDIR)/Makefile || { echo "no kernel headers in $(KDIR):" \
+		"install linux-headers-$(KVER), or say KVER= and KROOT=" >&2; exit 1; }
+	@mkdir -p $(B)
+	@cp -rsfu $(CURDIR)/Kbuild $(CURDIR)/include $(CURDIR)/kvm-nested $(B)/
+	$(MAKE) -C $(KDIR) M=$(B) KROOT=$(KROOT) modules
+
+clean:
+	rm -rf build
+
+.PHONY: all module clean

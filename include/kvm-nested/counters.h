@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Names of the counters that kvm-nested keeps: the ABI of the files
+ *
+ *	/sys/kernel/debug/kvm_nested/counters		all VMs since the module was loaded
+ *	/sys/kernel/debug/kvm_nested/PID-FD/counters	one VM, named as in /sys/kernel/debug/kvm
+ *
+ * Each line is "name value".  A counter that is zero is not listed; values are
+ * unsigned 64-bit event counts that only grow while their VM lives.
+ *
+ *	exit.REASON.module	VMX instructions of an L1 that the module emulated
+ *	exit.REASON.stock	... that were left to the stock handler
+ *	l2exit.REASON.l1	VM exits of an L2 that L1 was given
+ *	l2exit.REASON.l0	... that L0 kept for itself
+ *	vmread.FIELD		VMREADs of L1 that trapped, by field
+ *	vmwrite.FIELD		VMWRITEs of L1 that trapped, by field
+ *	fallback.CAUSE		why a VMREAD or VMWRITE was left to stock
+ *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU
+ *	state.restored		KVM_SET_NESTED_STATE calls on an adopted vCPU
+ *	vcpu.adopted		vCPUs taken over
+ *	vcpu.released		vCPUs given back
+ *
+ * REASON is the basic exit reason as <asm/vmx.h> names it, or its number where
+ * that has no name; FIELD is a name of <kvm-nested/vmcs_fields.h>, or "other"
+ * for an encoding that no VMCS12 field has.
+ */
+#ifndef _KVM_NESTED_COUNTERS_H
+#define _KVM_NESTED_COUNTERS_H
+
+/**
+ * KN_INSNS - the VMX instructions of L1 that the module sees
+ * @X: called as X(reason, handler) with the exit reason without EXIT_REASON_,
+ *     and the name of kvm-intel's handler
+ *
+ * Source: SDM volume 3, appendix "VMX Basic Exit Reasons".
+ */
+#define KN_INSNS(X)			\
+	X(VMCLEAR, handle_vmclear)	\
+	X(VMLAUNCH, handle_vmlaunch)	\
+	X(VMPTRLD, handle_vmptrld)	\
+	X(VMPTRST, handle_vmptrst)	\
+	X(VMREAD, handle_vmread)	\
+	X(VMRESUME, handle_vmresume)	\
+	X(VMWRITE, handle_vmwrite)	\
+	X(VMOFF, handle_vmxoff)		\
+	X(VMON, handle_vmxon)		\
+	X(INVEPT, handle_invept)	\
+	X(INVVPID, handle_invvpid)
+
+/**
+ * KN_FALLBACKS - why a VMREAD or VMWRITE is left to the stock handler
+ * @X: called as X(symbol, name)
+ *
+ * off:		the parameter vmaccess is 0
+ * l2:		executed by an L2
+ * evmcs:	L1 uses Hyper-V's enlightened VMCS
+ * lazy:	the VMCS12 lacks guest state that is still in VMCS02
+ * ro_shadow:	a write to a read-only field that the hardware shadow VMCS holds
+ * operand:	a memory operand that stock has to translate (linear address
+ *		masking, or an encoding no CPU should report)
+ */
+#define KN_FALLBACKS(X)			\
+	X(OFF, off)			\
+	X(L2, l2)			\
+	X(EVMCS, evmcs)			\
+	X(LAZY, lazy)			\
+	X(RO_SHADOW, ro_shadow)		\
+	X(OPERAND, operand)
+
+#endif /* _KVM_NESTED_COUNTERS_H */

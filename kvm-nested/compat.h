@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between kernel versions, and the only place that knows them.
+ */
+#ifndef _KVM_NESTED_COMPAT_H
+#define _KVM_NESTED_COMPAT_H
+
+#include <linux/ftrace.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs, unsigned long ip)
+{
+	ftrace_instruction_pointer_set(fregs, ip);
+}
+
+/* The callers want the first argument only. */
+static inline unsigned long ftrace_regs_get_argument(struct ftrace_regs *fregs, unsigned int n)
+{
+	return fregs->regs.di;
+}
+#endif
+
+/* Linear address masking: a kernel that has no name for it keeps the bit reserved. */
+#ifndef X86_CR4_LAM_SUP
+#define X86_CR4_LAM_SUP (1UL << 28)
+#endif
+
+#endif /* _KVM_NESTED_COMPAT_H */

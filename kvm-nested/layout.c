@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where kvm-intel keeps what the module touches.
+ *
+ * Not part of the module: mklayout compiles this file against the types in the
+ * BTF of one kvm-intel and turns the assembler output into layout.h.
+ */
+#include "btf.h"
+
+#define DEFINE(symbol, value) asm volatile("\n.ascii \"->" #symbol " %c0\"" : : "i"(value))
+
+#define SIZE(type) DEFINE(KN_SIZEOF_##type, sizeof(struct type))
+
+#define MEMBER(type, member)								\
+	do {										\
+		DEFINE(KN_OFFSET_##type##_##member, __builtin_offsetof(struct type, member)); \
+		DEFINE(KN_SIZE_##type##_##member, sizeof(((struct type *)0)->member));	\
+	} while (0)
+
+void layout(void);
+
+void layout(void)
+{
+	/* Compared with the headers the module is built against. */
+	SIZE(kvm);
+	SIZE(kvm_vcpu);
+	SIZE(module);
+	SIZE(x86_exception);
+
+	MEMBER(vcpu_vmx, vcpu);
+	MEMBER(vcpu_vmx, nested);
+	MEMBER(vcpu_vmx, exit_reason);
+	MEMBER(nested_vmx, vmxon);
+	MEMBER(nested_vmx, current_vmptr);
+	MEMBER(nested_vmx, cached_vmcs12);
+	MEMBER(nested_vmx, dirty_vmcs12);
+	MEMBER(nested_vmx, need_sync_vmcs02_to_vmcs12_rare);
+	MEMBER(nested_vmx, msrs);
+	MEMBER(nested_vmx_msrs, misc_low);
+#ifdef HAVE_HV_EVMCS_VMPTR
+	MEMBER(nested_vmx, hv_evmcs_vmptr);
+#endif
+	MEMBER(module_notes_attrs, notes);
+	MEMBER(module_notes_attrs, attrs);
+
+#define VMCS_FIELD(name, encoding, member, offset, shadow) MEMBER(vmcs12, member);
+#define VMCS_FIELD_HIGH(name, encoding, member, offset, shadow)
+#include "../include/kvm-nested/vmcs_fields.h"
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters, and the debugfs files that show them.
+ */
+#include <linux/debugfs.h>
+#include <linux/kvm_host.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <uapi/asm/vmx.h>
+
+#include "stats.h"
+#include "vcpu.h"
+
+static struct dentry *root;
+
+void kn_counters_add(struct kn_counters *sum, const struct kn_counters *more)
+{
+	const u64 *from = (const u64 *)more;
+	u64 *to = (u64 *)sum;
+	int i;
+
+	BUILD_BUG_ON(sizeof(*sum) % sizeof(u64));
+
+	for (i = 0; i < sizeof(*sum) / sizeof(u64); i++)
+		to[i] += READ_ONCE(from[i]);
+}
+
+static void show(struct seq_file *m, const char *group, const char *name, const char *who,
+		 u64 value)
+{
+	if (value)
+		seq_printf(m, "%s.%s%s%s %llu\n", group, name, who ? "." : "", who ?: "", value);
+}
+
+static void show_reasons(struct seq_file *m, const struct kn_counters *c)
+{
+	static const struct trace_print_flags names[] = { VMX_EXIT_REASONS };
+	char number[12];
+	int reason, i;
+
+	for (reason = 0; reason < KN_NR_REASONS; reason++) {
+		const char *name = number;
+
+		if (reason == KN_NR_REASONS - 1)
+			name = "other";
+		else
+			scnprintf(number, sizeof(number), "%d", reason);
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			if (names[i].mask == reason)
+				name = names[i].name;
+
+		show(m, "l2exit", name, "l1", c->l2exit_l1[reason]);
+		show(m, "l2exit", name, "l0", c->l2exit_l0[reason]);
+	}
+}
+
+static int counters_show(struct seq_file *m, void *unused)
+{
+	static const char * const insns[] = {
+#define X(reason, handler) #reason,
+		KN_INSNS(X)
+#undef X
+	};
+	static const char * const fallbacks[] = {
+#define X(symbol, name) #name,
+		KN_FALLBACKS(X)
+#undef X
+	};
+	struct kn_counters *c;
+	int i;
+
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c)
+		return -ENOMEM;
+
+	kn_vm_read_counters(m->private, c);
+
+	for (i = 0; i < KN_NR_INSNS; i++) {
+		show(m, "exit", insns[i], "module", c->exit_module[i]);
+		show(m, "exit", insns[i], "stock", c->exit_stock[i]);
+	}
+	show_reasons(m, c);
+	for (i = 0; i < VMCS12_NR_FIELDS; i++)
+		show(m, "vmread", vmcs12_fields[i].name, NULL, c->vmread[i]);
+	show(m, "vmread", "other", NULL, c->vmread[VMCS12_NO_FIELD]);
+	for (i = 0; i < VMCS12_NR_FIELDS; i++)
+		show(m, "vmwrite", vmcs12_fields[i].name, NULL, c->vmwrite[i]);
+	show(m, "vmwrite", "other", NULL, c->vmwrite[VMCS12_NO_FIELD]);
+	for (i = 0; i < KN_NR_FALLBACKS; i++)
+		show(m, "fallback", fallbacks[i], NULL, c->fallback[i]);
+	show(m, "state", "saved", NULL, c->state_saved);
+	show(m, "state", "restored", NULL, c->state_restored);
+	show(m, "vcpu", "adopted", NULL, c->adopted);
+	show(m, "vcpu", "released", NULL, c->released);
+
+	kfree(c);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(counters);
+
+/*
+ * The VM's folder has the name of the one that KVM itself made for it.  A NULL
+ * or error result is fine everywhere; the VM just can't be looked at alone.
+ */
+struct dentry *kn_stats_add_vm(struct kn_vm *vm, struct kvm *kvm)
+{
+	struct dentry *dir;
+
+	if (IS_ERR_OR_NULL(kvm->debugfs_dentry))
+		return NULL;
+
+	dir = debugfs_create_dir(kvm->debugfs_dentry->d_name.name, root);
+	debugfs_create_file("counters", 0444, dir, vm, &counters_fops);
+	return dir;
+}
+
+/* No reader is left on return. */
+void kn_stats_remove_vm(struct dentry *dir)
+{
+	debugfs_remove(dir);
+}
+
+void kn_stats_init(void)
+{
+	root = debugfs_create_dir("kvm_nested", NULL);
+	debugfs_create_file("counters", 0444, root, NULL, &counters_fops);
+}
+
+void kn_stats_exit(void)
+{
+	debugfs_remove(root);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KVM_NESTED_STATS_H
+#define _KVM_NESTED_STATS_H
+
+#include <linux/types.h>
+
+#include <kvm-nested/counters.h>
+
+#include "vmcs12.h"
+
+enum kn_insn {
+#define X(reason, handler) KN_INSN_##reason,
+	KN_INSNS(X)
+#undef X
+	KN_NR_INSNS,
+};
+
+enum kn_fallback {
+#define X(symbol, name) KN_FALLBACK_##symbol,
+	KN_FALLBACKS(X)
+#undef X
+	KN_NR_FALLBACKS,
+};
+
+/* Basic exit reasons above stay together in the last slot. */
+#define KN_NR_REASONS	96
+
+/* Written by the vCPU's own thread only; every member is a u64, see kn_counters_add(). */
+struct kn_counters {
+	u64 exit_module[KN_NR_INSNS];
+	u64 exit_stock[KN_NR_INSNS];
+	u64 l2exit_l1[KN_NR_REASONS];
+	u64 l2exit_l0[KN_NR_REASONS];
+	u64 vmread[VMCS12_NR_FIELDS + 1];
+	u64 vmwrite[VMCS12_NR_FIELDS + 1];
+	u64 fallback[KN_NR_FALLBACKS];
+	u64 state_saved;
+	u64 state_restored;
+	u64 adopted;
+	u64 released;
+};
+
+struct dentry;
+struct kn_vm;
+struct kvm;
+
+void kn_counters_add(struct kn_counters *sum, const struct kn_counters *more);
+
+void kn_stats_init(void);
+void kn_stats_exit(void);
+struct dentry *kn_stats_add_vm(struct kn_vm *vm, struct kvm *kvm);
+void kn_stats_remove_vm(struct dentry *dir);
+
+#endif /* _KVM_NESTED_STATS_H */

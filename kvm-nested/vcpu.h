@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the module knows of a VM and of each vCPU that it has adopted.
+ */
+#ifndef _KVM_NESTED_VCPU_H
+#define _KVM_NESTED_VCPU_H
+
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/srcu.h>
+
+#include "stats.h"
+
+struct kn_vm {
+	struct list_head node;		/* in the list of VMs, or of dead VMs */
+	struct list_head vcpus;		/* of struct kn_vcpu */
+	struct kvm *kvm;		/* a key, not a reference */
+	struct dentry *debugfs;
+	struct kn_counters departed;	/* of vCPUs released */
+};
+
+struct kn_vcpu {
+	struct hlist_node hash;
+	struct list_head node;		/* in kn_vm.vcpus */
+	struct kvm_vcpu *vcpu;
+	struct kn_vm *vm;
+	struct rcu_head rcu;
+	struct kn_counters counters;
+};
+
+/*
+ * Read-held by every hook body.  Whoever holds it may use the kn_vcpu of the
+ * vCPU it runs on to the end, even if that is released meanwhile.
+ */
+extern struct srcu_struct kn_srcu;
+
+void kn_vcpu_exit(void);
+
+struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu);
+struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu);
+void kn_vcpu_release(struct kvm_vcpu *vcpu);
+void kn_vm_destroy(struct kvm *kvm);
+void kn_vcpu_set_enable(bool on);
+bool kn_vcpu_enabled(void);
+
+void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum);
+
+#endif /* _KVM_NESTED_VCPU_H */

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMREAD and VMWRITE of an L1.
+ *
+ * Each function first finds out whether stock KVM has to do the access, while
+ * nothing has changed yet; then it follows the SDM's description of the
+ * instruction (volume 3, "VMX Instructions"), check by check.
+ */
+#include "kvm_intel.h"
+#include "operand.h"
+#include "vmaccess.h"
+
+/* SDM volume 3, "VM Instruction Error Numbers". */
+#define VMXERR_UNSUPPORTED_COMPONENT	12
+#define VMXERR_READ_ONLY_COMPONENT	13
+
+#define VMX_STATUS_FLAGS							\
+	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF |	\
+	 X86_EFLAGS_SF | X86_EFLAGS_OF)
+
+/* Some processors drop the reserved bits of access rights; KVM always does. */
+#define AR_BYTES_MASK	0x1f0ff
+
+bool kn_vmaccess_enable = true;
+
+/* One trapped access, decoded. */
+struct vmaccess {
+	struct kvm_vcpu *vcpu;
+	struct operand_info info;
+	enum vmcs12_field field;
+	gva_t gva;		/* of a memory operand, once translated */
+};
+
+static int vmaccess_fallback(struct kn_vcpu *kv, enum kn_fallback cause)
+{
+	kv->counters.fallback[cause]++;
+	return KN_STOCK;
+}
+
+static unsigned int vmaccess_size(struct vmaccess *access)
+{
+	return kvm_vcpu_in_long_mode(access->vcpu) ? sizeof(u64) : sizeof(u32);
+}
+
+/* Returns KN_STOCK, with the cause counted, for an access that is not handled here. */
+static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_field)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+
+	if (!READ_ONCE(kn_vmaccess_enable))
+		return vmaccess_fallback(kv, KN_FALLBACK_OFF);
+
+	if (kvm_vcpu_in_l2(vcpu))
+		return vmaccess_fallback(kv, KN_FALLBACK_L2);
+
+	if (nested_uses_evmcs(vcpu))
+		return vmaccess_fallback(kv, KN_FALLBACK_EVMCS);
+
+	access->vcpu = vcpu;
+	access->info = operand_decode(kvm_vmcs_read(VMX_INSTRUCTION_INFO));
+	access->field = vmcs12_field_find(kvm_vcpu_read_reg(vcpu, access->info.reg2));
+	by_field[access->field]++;
+
+	if (!access->info.is_reg &&
+	    (access->info.segment >= OPERAND_NR_SEGS || kvm_vcpu_has_lam(vcpu)))
+		return vmaccess_fallback(kv, KN_FALLBACK_OPERAND);
+
+	return 0;
+}
+
+static int vmx_status(struct kvm_vcpu *vcpu, unsigned long status)
+{
+	unsigned long rflags = kn_call(vmx_get_rflags)(vcpu);
+
+	kn_call(vmx_set_rflags)(vcpu, (rflags & ~VMX_STATUS_FLAGS) | status);
+	return kn_call(kvm_skip_emulated_instruction)(vcpu);
+}
+
+static int vmx_succeed(struct kvm_vcpu *vcpu)
+{
+	return vmx_status(vcpu, 0);
+}
+
+static int vmx_fail_invalid(struct kvm_vcpu *vcpu)
+{
+	return vmx_status(vcpu, X86_EFLAGS_CF);
+}
+
+/* The error number needs no copy to the hardware shadow VMCS, which never has it. */
+static int vmx_fail_valid(struct kvm_vcpu *vcpu, u32 error)
+{
+	vmcs12_field_write(nested_cached_vmcs12(vcpu), VMCS12_VM_INSTRUCTION_ERROR, error);
+	return vmx_status(vcpu, X86_EFLAGS_ZF);
+}
+
+/*
+ * False, with the exception queued, if the instruction may not be executed.
+ * What the processor checks before the VM exit, real and compatibility mode
+ * among it, cannot be at fault any more.
+ */
+static bool vmaccess_permitted(struct kvm_vcpu *vcpu)
+{
+	if (!nested_in_vmx_operation(vcpu)) {
+		kn_call(kvm_queue_exception)(vcpu, UD_VECTOR);
+		return false;
+	}
+
+	/* The privilege level is SS's DPL, bits 6:5. */
+	if (kvm_vmcs_read(GUEST_SS_AR_BYTES) >> 5 & 3) {
+		kn_call(kvm_queue_exception_e)(vcpu, GP_VECTOR, 0);
+		return false;
+	}
+
+	return true;
+}
+
+/* False, with the exception queued, if segmentation forbids the memory operand. */
+static bool vmaccess_translate(struct vmaccess *access, bool write)
+{
+	const struct operand_info *info = &access->info;
+	struct kvm_vcpu *vcpu = access->vcpu;
+	struct operand_access mode = {
+		.long_mode = kvm_vcpu_in_long_mode(vcpu),
+		.write = write,
+		.linear_bits = kvm_vcpu_linear_bits(vcpu),
+		.size = vmaccess_size(access),
+	};
+	struct operand_segment seg = {};
+	u64 base = 0, index = 0, offset;
+	u64 linear;
+	int vector;
+
+	if (info->has_base)
+		base = kvm_vcpu_read_reg(vcpu, info->base);
+	if (info->has_index)
+		index = kvm_vcpu_read_reg(vcpu, info->index);
+	offset = operand_offset(info, kvm_vmcs_read(EXIT_QUALIFICATION), base, index);
+
+	/* Fields of consecutive segments are two encodings apart. */
+	if (!mode.long_mode || info->segment >= OPERAND_SEG_FS)
+		seg.base = kvm_vmcs_read(GUEST_ES_BASE + 2 * info->segment);
+	if (!mode.long_mode) {
+		seg.limit = kvm_vmcs_read(GUEST_ES_LIMIT + 2 * info->segment);
+		seg.access_rights = kvm_vmcs_read(GUEST_ES_AR_BYTES + 2 * info->segment);
+	}
+
+	vector = operand_linear(info, &seg, &mode, offset, &linear);
+	if (vector != OPERAND_OK) {
+		kn_call(kvm_queue_exception_e)(vcpu, vector, 0);
+		return false;
+	}
+
+	access->gva = linear;
+	return true;
+}
+
+int kn_vmread(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	struct x86_exception e;
+	struct vmaccess access;
+	u64 value;
+	int r;
+
+	if (vmaccess_decode(kv, &access, kv->counters.vmread))
+		return KN_STOCK;
+
+	if (nested_is_vmcs12_lazy(vcpu) && vmcs12_field_is_lazy(access.field))
+		return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
+
+	if (!vmaccess_permitted(vcpu))
+		return 1;
+
+	if (nested_current_vmptr(vcpu) == KVM_INVALID_GPA)
+		return vmx_fail_invalid(vcpu);
+
+	if (access.field == VMCS12_NO_FIELD)
+		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
+
+	value = vmcs12_field_read(nested_cached_vmcs12(vcpu), access.field);
+
+	if (access.info.is_reg) {
+		kvm_vcpu_write_reg(vcpu, access.info.reg1, value);
+		return vmx_succeed(vcpu);
+	}
+
+	if (!vmaccess_translate(&access, true))
+		return 1;
+
+	r = kn_call(kvm_write_guest_virt_system)(vcpu, access.gva, &value,
+						 vmaccess_size(&access), &e);
+	if (r)
+		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
+
+	return vmx_succeed(vcpu);
+}
+
+/* Whether L1 may write the field at all. */
+static bool vmwrite_allowed(struct vmaccess *access)
+{
+	return !vmcs12_field_is_readonly(access->field) ||
+	       nested_can_vmwrite_any_field(access->vcpu);
+}
+
+/*
+ * Whether a write that succeeds needs work on hardware state that stock KVM
+ * does.  A field that is shadowed for writing needs none: every VM entry loads
+ * it from VMCS12.
+ */
+static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
+{
+	if (access->field == VMCS12_NO_FIELD || !vmwrite_allowed(access))
+		return 0;
+
+	switch (vmcs12_fields[access->field].shadow) {
+	case VMCS12_SHADOW_RW:
+		return 0;
+	case VMCS12_SHADOW_RO:
+		return vmaccess_fallback(kv, KN_FALLBACK_RO_SHADOW);
+	default:
+		/* A dirty VMCS12 must be complete, or the next entry loads old values. */
+		return nested_is_vmcs12_lazy(kv->vcpu) ?
+		       vmaccess_fallback(kv, KN_FALLBACK_LAZY) : 0;
+	}
+}
+
+int kn_vmwrite(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	struct x86_exception e;
+	struct vmaccess access;
+	u64 value = 0;
+	int r;
+
+	if (vmaccess_decode(kv, &access, kv->counters.vmwrite) ||
+	    vmwrite_needs_stock(kv, &access))
+		return KN_STOCK;
+
+	if (!vmaccess_permitted(vcpu))
+		return 1;
+
+	if (nested_current_vmptr(vcpu) == KVM_INVALID_GPA)
+		return vmx_fail_invalid(vcpu);
+
+	if (access.info.is_reg) {
+		value = kvm_vcpu_read_reg(vcpu, access.info.reg1);
+	} else {
+		if (!vmaccess_translate(&access, false))
+			return 1;
+
+		r = kn_call(kvm_read_guest_virt)(vcpu, access.gva, &value,
+						 vmaccess_size(&access), &e);
+		if (r)
+			return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
+	}
+
+	if (access.field == VMCS12_NO_FIELD)
+		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
+
+	if (!vmwrite_allowed(&access))
+		return vmx_fail_valid(vcpu, VMXERR_READ_ONLY_COMPONENT);
+
+	if (access.field >= VMCS12_GUEST_ES_AR_BYTES && access.field <= VMCS12_GUEST_TR_AR_BYTES)
+		value &= AR_BYTES_MASK;
+
+	vmcs12_field_write(nested_cached_vmcs12(vcpu), access.field, value);
+
+	/* What L1 can write without an exit is loaded at each entry, dirty or not. */
+	if (vmcs12_fields[access.field].shadow != VMCS12_SHADOW_RW)
+		nested_set_dirty_vmcs12(vcpu);
+
+	return vmx_succeed(vcpu);
+}
