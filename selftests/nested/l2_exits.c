@@ -395,7 +395,7 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "l2exit.IO_INSTRUCTION.l1", 5);
 	KN_COUNTED(vm, "l2exit.IO_INSTRUCTION.l0", 1);
 	KN_COUNTED(vm, "l2exit.TRIPLE_FAULT.l1", 1);
-	KN_COUNTED(vm, "exit.VMRESUME.stock", 40);
+	KN_COUNTED(vm, "exit.VMRESUME.stock", 35);
 	KN_COUNTED(vm, "exit.VMREAD.module", 1);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 100);
 	kn_collect(vm);

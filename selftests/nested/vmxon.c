@@ -192,7 +192,7 @@ int main(int argc, char *argv[])
 	KN_CHECK_EQ("the guest reaches VMX operation", kn_run(vcpu), STAGE_IN_VMX_OPERATION);
 	kn_run(vcpu);
 
-	KN_COUNTED(vm, "exit.VMON.stock", 10);
+	KN_COUNTED(vm, "exit.VMON.stock", 3);
 	KN_COUNTED(vm, "exit.VMOFF.stock", 2);
 	kn_collect(vm);
 	kvm_vm_free(vm);
