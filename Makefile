@@ -3,6 +3,9 @@
 # make			the module for the running kernel, as build/KVER/kvm-nested.ko
 # make KVER=...		... for another installed kernel
 # make KVER=... KROOT=...	... for one whose packages are unpacked below KROOT
+# make demo		the module at work in the emulated host
+# make check		all tests, on both kernels
+# make bench		stock against module
 
 KVER ?= $(shell uname -r)
 KROOT ?=
@@ -20,7 +23,16 @@ module:
 	@cp -rsfu $(CURDIR)/Kbuild $(CURDIR)/include $(CURDIR)/kvm-nested $(B)/
 	$(MAKE) -C $(KDIR) M=$(B) KROOT=$(KROOT) modules
 
+demo:
+	selftests/demo/demo
+
+check:
+	selftests/check
+
+bench:
+	selftests/bench/bench
+
 clean:
 	rm -rf build
 
-.PHONY: all module clean
+.PHONY: all module demo check bench clean
