@@ -452,22 +452,14 @@ static int attach_swaps(void)
 	for (i = 0; i < ARRAY_SIZE(insn_swaps); i++) {
 		r = swap_in(&insn_swaps[i], &handlers[reasons[i]]);
 		if (r)
-			goto err_out;
+			return r;
 	}
 
 	r = swap_in(&get_state_swap, (void **)&ops->get_state);
 	if (r)
-		goto err_out;
+		return r;
 
-	r = swap_in(&set_state_swap, (void **)&ops->set_state);
-	if (r)
-		goto err_out;
-
-	return 0;
-
-err_out:
-	detach_swaps();
-	return r;
+	return swap_in(&set_state_swap, (void **)&ops->set_state);
 }
 
 /* Functions that kvm-intel calls directly. */
@@ -575,10 +567,8 @@ static int attach_traces(void)
 
 	for (i = 0; i < ARRAY_SIZE(traces); i++) {
 		r = attach_trace(&traces[i]);
-		if (r) {
-			detach_traces();
+		if (r)
 			return r;
-		}
 	}
 
 	return 0;
@@ -596,6 +586,18 @@ static void drain(void)
 	synchronize_rcu_tasks();
 }
 
+/* Also undoes what an attach that failed half-way has done. */
+void kn_hook_detach(void)
+{
+	detach_swaps();
+	/* Hooks that are still running may adopt a vCPU. */
+	drain();
+	kn_vcpu_set_enable(false);
+	detach_traces();
+	drain();
+	module_put(kvm_intel);
+}
+
 int kn_hook_attach(void)
 {
 	int r;
@@ -609,35 +611,11 @@ int kn_hook_attach(void)
 		return r;
 
 	r = attach_calls();
+	if (!r)
+		r = attach_traces();
+	if (!r)
+		r = attach_swaps();
 	if (r)
-		goto err_unpin;
-
-	r = attach_traces();
-	if (r)
-		goto err_drain;
-
-	r = attach_swaps();
-	if (r)
-		goto err_traces;
-
-	return 0;
-
-err_traces:
-	detach_traces();
-err_drain:
-	drain();
-err_unpin:
-	module_put(kvm_intel);
+		kn_hook_detach();
 	return r;
-}
-
-void kn_hook_detach(void)
-{
-	detach_swaps();
-	/* vCPUs may still be adopted by hooks that are running. */
-	drain();
-	kn_vcpu_set_enable(false);
-	detach_traces();
-	drain();
-	module_put(kvm_intel);
 }

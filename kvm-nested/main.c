@@ -46,6 +46,7 @@ static int __init kvm_nested_init(void)
 
 	r = kn_hook_attach();
 	if (r) {
+		kn_vcpu_exit();
 		kn_stats_exit();
 		return r;
 	}

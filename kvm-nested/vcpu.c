@@ -254,12 +254,11 @@ void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum)
 	spin_unlock(&kn_lock);
 }
 
-/* Only when the hooks are gone, and with them every user of the state. */
+/* Only when the hooks are gone, and with them every vCPU. */
 void kn_vcpu_exit(void)
 {
 	struct kn_vm *vm, *next;
 
-	kn_vcpu_set_enable(false);
 	flush_work(&reap_work);
 
 	list_for_each_entry_safe(vm, next, &vms, node) {
