@@ -6,14 +6,10 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "processor.h"
 
 #define ASSERT_EXIT_STATUS	254	/* what a failed TEST_ASSERT() exits with */
 
 extern const struct kn_group __start_kn_groups[], __stop_kn_groups[];
-
-static struct kn_check guest_ends = { .name = "the guest code runs to its end" };
-KN_GROUP(&guest_ends, 1);
 
 /* Guest code too: must not call into libc. Two vCPUs may raise the state of one check at once. */
 void kn_expect_at(struct kn_check *check, const char *what, uint64_t got, uint64_t want,
@@ -62,54 +58,6 @@ void kn_begin(void)
 	ksft_print_header();
 }
 
-static void guest_died(struct kvm_vcpu *vcpu, const char *why, uint64_t got)
-{
-	struct kvm_regs regs;
-
-	vcpu_regs_get(vcpu, &regs);
-	ksft_print_msg("vCPU %u stopped: %s %#lx, exit reason %s, RIP %#llx\n", vcpu->id, why, got,
-		       exit_reason_str(vcpu->run->exit_reason), regs.rip);
-	kn_expect_at(&guest_ends, why, got, 0, 0);
-}
-
-/* Runs @vcpu to its next GUEST_SYNC() and returns that stage; 0 if the guest is done or dead. */
-uint64_t kn_run(struct kvm_vcpu *vcpu)
-{
-	struct ucall uc;
-	int ret;
-
-	/* Not vcpu_run(): that one ends the program at an exception. */
-	do {
-		ret = __vcpu_run(vcpu);
-	} while (ret && errno == EINTR);
-	TEST_ASSERT(!ret, KVM_IOCTL_ERROR(KVM_RUN, ret));
-
-	if (vcpu->run->exit_reason != KVM_EXIT_IO) {
-		guest_died(vcpu, "exit", vcpu->run->exit_reason);
-		return 0;
-	}
-
-	switch (get_ucall(vcpu, &uc)) {
-	case UCALL_SYNC:
-		return uc.args[1];
-	case UCALL_DONE:
-		kn_expect(&guest_ends, 0, 0);
-		return 0;
-	case UCALL_ABORT:
-		ksft_print_msg("%s at %s:%lu\n", (const char *)uc.args[GUEST_ERROR_STRING],
-			       (const char *)uc.args[GUEST_FILE], uc.args[GUEST_LINE]);
-		guest_died(vcpu, "assertion in line", uc.args[GUEST_LINE]);
-		return 0;
-	case UCALL_UNHANDLED:
-		ksft_print_msg("unexpected exception %lu at %#lx\n", uc.args[0], uc.args[1]);
-		guest_died(vcpu, "exception at", uc.args[1]);
-		return 0;
-	default:
-		guest_died(vcpu, "I/O at port", vcpu->run->io.port);
-		return 0;
-	}
-}
-
 /* Merges what @vm's guest recorded. Before the VM is freed. */
 void kn_collect(struct kvm_vm *vm)
 {
@@ -150,17 +98,14 @@ static void report(const struct kn_check *check, uint32_t line)
 	}
 }
 
-/* In the order of the source, the check of this file last. */
 static int compare_groups(const void *a, const void *b)
 {
 	const struct kn_group *x = a, *y = b;
 
-	if ((x->checks == &guest_ends) != (y->checks == &guest_ends))
-		return x->checks == &guest_ends ? 1 : -1;
-	return (int)x->line - (int)y->line;
+	return x->line < y->line ? -1 : x->line > y->line;
 }
 
-/* Prints the plan and every check, and exits. */
+/* Prints the plan and every check, in the order of the source, and exits. */
 void kn_report(void)
 {
 	size_t nr = __stop_kn_groups - __start_kn_groups;

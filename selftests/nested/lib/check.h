@@ -66,7 +66,6 @@ void kn_skip(struct kn_check *check, const char *why);
 
 /* User space only. */
 void kn_begin(void);
-uint64_t kn_run(struct kvm_vcpu *vcpu);
 void kn_collect(struct kvm_vm *vm);
 void kn_report(void);
 

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Setting up an L1: VM, exception handlers, VMX operation.
+ * Setting up an L1 and running it.
  */
+#include <limits.h>
+
 #include "l1.h"
 
 struct kn_fault kn_fault;
 uint64_t kn_fixup;
+
+static struct kn_check guest_ends = { .name = "the guest code runs to its end" };
+static const struct kn_group last_group __attribute__((used, section("kn_groups"))) = {
+	.checks = &guest_ends, .nr = 1, .line = UINT_MAX,
+};
 
 static void record_fault(struct ex_regs *regs)
 {
@@ -56,4 +63,51 @@ void kn_l1_setup(struct vmx_pages *vmx, void *l2_guest_code, void *l2_stack)
 	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
 	GUEST_ASSERT(load_vmcs(vmx));
 	prepare_vmcs(vmx, l2_guest_code, l2_stack);
+}
+
+static void guest_died(struct kvm_vcpu *vcpu, const char *why, uint64_t got)
+{
+	struct kvm_regs regs;
+
+	vcpu_regs_get(vcpu, &regs);
+	ksft_print_msg("vCPU %u stopped: %s %#lx, exit reason %s, RIP %#llx\n", vcpu->id, why, got,
+		       exit_reason_str(vcpu->run->exit_reason), regs.rip);
+	kn_expect_at(&guest_ends, why, got, 0, 0);
+}
+
+uint64_t kn_run(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+	int ret;
+
+	/* Not vcpu_run(): that one ends the program at an exception. */
+	do {
+		ret = __vcpu_run(vcpu);
+	} while (ret && errno == EINTR);
+	TEST_ASSERT(!ret, KVM_IOCTL_ERROR(KVM_RUN, ret));
+
+	if (vcpu->run->exit_reason != KVM_EXIT_IO) {
+		guest_died(vcpu, "exit", vcpu->run->exit_reason);
+		return 0;
+	}
+
+	switch (get_ucall(vcpu, &uc)) {
+	case UCALL_SYNC:
+		return uc.args[1];
+	case UCALL_DONE:
+		kn_expect(&guest_ends, 0, 0);
+		return 0;
+	case UCALL_ABORT:
+		ksft_print_msg("%s at %s:%lu\n", (const char *)uc.args[GUEST_ERROR_STRING],
+			       (const char *)uc.args[GUEST_FILE], uc.args[GUEST_LINE]);
+		guest_died(vcpu, "assertion in line", uc.args[GUEST_LINE]);
+		return 0;
+	case UCALL_UNHANDLED:
+		ksft_print_msg("unexpected exception %lu at %#lx\n", uc.args[0], uc.args[1]);
+		guest_died(vcpu, "exception at", uc.args[1]);
+		return 0;
+	default:
+		guest_died(vcpu, "I/O at port", vcpu->run->io.port);
+		return 0;
+	}
 }

@@ -53,6 +53,9 @@ extern uint64_t kn_fixup;	/* where to go on after a fault, 0: none is expected *
 /* Requires VMX, and returns a VM whose @l1_guest_code gets the VMX pages as its argument. */
 struct kvm_vm *kn_vm_create(struct kvm_vcpu **vcpu, void *l1_guest_code);
 
+/* Runs @vcpu to its next GUEST_SYNC() and returns that stage; 0 if the guest is done or dead. */
+uint64_t kn_run(struct kvm_vcpu *vcpu);
+
 /* Routes @vm's exceptions to kn_fault; kn_vm_create() has done it already. */
 void kn_fault_init(struct kvm_vm *vm, struct kvm_vcpu *vcpu);
 
