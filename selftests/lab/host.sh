@@ -3,10 +3,18 @@
 #
 # One run of the emulated host: its disks, its configuration, its console.
 
-# Kernel options: the emulator has no side channels to mitigate and its TSC never drifts, and
-# addresses that don't change make two runs comparable.
+# Parts of the kernel's start that no test needs and that cost a second or more.
+skipped_initcalls=(
+	jent_mod_init			# measures timer jitter at length
+	load_system_certificate_list	# RSA keys for module signatures, which stripping drops
+	trace_eval_init			# enum names in the tracepoints' format files
+)
+
+# The emulator has no side channels to mitigate and its TSC never drifts, and addresses that don't
+# change make two runs comparable.
 kernel_options="console=ttyS0,115200 loglevel=3 rdinit=/init mitigations=off nokaslr tsc=reliable \
-no_timer_check cryptomgr.notests"
+no_timer_check cryptomgr.notests initcall_blacklist=$(IFS=,; echo "${skipped_initcalls[*]}")"
+markers_max=10000			# pairs in one profile
 out_disk_size=$((516096 * 512))		# whole cylinders, see diskimage.py
 
 default_model()
@@ -117,7 +125,13 @@ write_configuration()
 		info: action=ignore
 		debug: action=ignore
 	B
-	echo c >"$work/debugger"
+	if [ "$profiling" ]; then
+		# Stop at a marker, trace up to the next, and so on.
+		echo c
+		yes $'trace on\nc\ntrace off\nc' | head -n $((4 * markers_max)) || true
+	else
+		echo c
+	fi >"$work/debugger"
 }
 
 # prepare SERIAL-LINE: everything up to power-on. Sets $emulator.
@@ -137,7 +151,8 @@ prepare()
 	take_slot
 }
 
-# What hand wrote, if it was complete: a tar archive behind a sector with its size.
+# unpack_out FOLDER [TAR-OPTION]...: what hand wrote, if it was complete: a tar archive behind a
+# sector with its size.
 unpack_out()
 {
 	local size
@@ -145,19 +160,41 @@ unpack_out()
 	size=$(od -An -N8 -tu8 "$work/out.img" | tr -d ' ')
 	[ "$size" -gt 0 ] || return 0
 	mkdir -p "$1"
-	tail -c +513 "$work/out.img" | head -c "$size" | tar -x --no-same-owner -C "$1"
+	dd if="$work/out.img" of="$work/out.tar" bs=512 skip=1 count=$(((size + 511) / 512)) status=none
+	tar -xf "$work/out.tar" --no-same-owner -C "$1" "${@:2}"
+}
+
+# Sets $status. Further arguments are watch.py's.
+run_host()
+{
+	status=0
+	mkfifo "$work/console"
+	"$lab/watch.py" --console "$work/console" --token "$token" --name "$release" \
+		--timeout "$timeout" "$@" -- "${emulator[@]}" || status=$?
+	[ -z "$out" ] || unpack_out "$out" --exclude=./.kallsyms
 }
 
 run_command()
 {
-	local status=0
-
 	profiling='' interactive=''
 	prepare "mode=file, dev=@WORK@/console"
-	mkfifo "$work/console"
-	"$lab/watch.py" --console "$work/console" --token "$token" --name "$release" \
-		--timeout "$timeout" -- "${emulator[@]}" || status=$?
-	[ -z "$out" ] || unpack_out "$out"
+	run_host
+	exit "$status"
+}
+
+# The summary comes when its standard input ends, that is after the guest's symbols are there.
+profile_command()
+{
+	profiling=1 interactive=''
+	[ "$cpus" = 1 ] || die "a profile is of one CPU"
+	prepare "mode=file, dev=@WORK@/console"
+	mkfifo "$work/trace"
+	"$lab/profile.py" "$work/symbols/.kallsyms" ${json:+--json "$json"} <"$work/trace" &
+	exec 3>"$work/trace"
+	run_host --trace
+	unpack_out "$work/symbols"
+	exec 3>&-
+	wait $! || [ "$status" -ne 0 ] || status=125
 	exit "$status"
 }
 
