@@ -5,6 +5,7 @@
 #ifndef _KVM_NESTED_COMPAT_H
 #define _KVM_NESTED_COMPAT_H
 
+#include <linux/bits.h>
 #include <linux/ftrace.h>
 #include <linux/version.h>
 
@@ -23,7 +24,7 @@ static inline unsigned long ftrace_regs_get_argument(struct ftrace_regs *fregs, 
 
 /* Linear address masking: a kernel that has no name for it keeps the bit reserved. */
 #ifndef X86_CR4_LAM_SUP
-#define X86_CR4_LAM_SUP (1UL << 28)
+#define X86_CR4_LAM_SUP BIT(28)
 #endif
 
 #endif /* _KVM_NESTED_COMPAT_H */

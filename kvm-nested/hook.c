@@ -151,6 +151,7 @@ static int hook_##handler(struct kvm_vcpu *vcpu)		\
 {								\
 	return run_insn(vcpu, KN_INSN_##reason);		\
 }
+
 KN_INSNS(X)
 #undef X
 
