@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Print what the module believes of each field, as `NAME MEMBER SHADOW [lazy]`.
+ */
+#include <stdio.h>
+
+#include "vmcs12.h"
+
+static const char * const members[] = {
+#define VMCS_FIELD(_name, _encoding, _member, _offset, _shadow) #_member,
+#include <kvm-nested/vmcs_fields.h>
+};
+
+static const char * const shadows[] = {
+	[VMCS12_SHADOW_NO] = "NO",
+	[VMCS12_SHADOW_RO] = "RO",
+	[VMCS12_SHADOW_RW] = "RW",
+};
+
+int main(void)
+{
+	for (enum vmcs12_field field = 0; field < VMCS12_NR_FIELDS; field++)
+		printf("%s %s %s%s\n", vmcs12_fields[field].name, members[field],
+		       shadows[vmcs12_fields[field].shadow],
+		       vmcs12_field_is_lazy(field) ? " lazy" : "");
+	return 0;
+}
