@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that VMLAUNCH and VMRESUME refuse invalid control fields (error 7) and host state (error 8),
- * that invalid guest state is a VM exit whose reason tells of a failed entry, and that L2 runs once
- * the field is mended.
+ * Verify that VMLAUNCH and VMRESUME refuse invalid control fields (error 7) and host state
+ * (error 8), that invalid guest state is a VM exit whose reason tells of a failed entry, and that
+ * L2 runs once the field is mended.
  */
 #include "counter.h"
 #include "l2.h"
@@ -102,8 +102,8 @@ static const struct row {
 	{ "host CR4 without VMXE", HOST, {{ CLEAR, HOST_CR4, X86_CR4_VMXE }} },
 	{ "host CR4 without PAE", HOST, {{ CLEAR, HOST_CR4, X86_CR4_PAE }} },
 	{ "host CR3 beyond MAXPHYADDR", HOST, {{ ADD, HOST_CR3, BIT_ULL(52) }} },
-	{ "host SYSENTER_ESP not canonical", HOST, {{ SET, HOST_IA32_SYSENTER_ESP, NONCANONICAL }} },
-	{ "host SYSENTER_EIP not canonical", HOST, {{ SET, HOST_IA32_SYSENTER_EIP, NONCANONICAL }} },
+	{ "host SYSENTER_ESP noncanonical", HOST, {{ SET, HOST_IA32_SYSENTER_ESP, NONCANONICAL }} },
+	{ "host SYSENTER_EIP noncanonical", HOST, {{ SET, HOST_IA32_SYSENTER_EIP, NONCANONICAL }} },
 	{ "host CS 0", HOST, {{ SET, HOST_CS_SELECTOR, 0 }} },
 	{ "host CS with RPL", HOST, {{ ADD, HOST_CS_SELECTOR, 3 }} },
 	{ "host DS with TI", HOST, {{ ADD, HOST_DS_SELECTOR, 4 }} },
