@@ -122,9 +122,9 @@ static uint64_t write_field(uint32_t field, uint32_t value)
 
 static uint64_t read_field(uint32_t field)
 {
-	if (RUN(CODE32("vmread %%ecx, %%eax"), &flat, .rax = ~0ull, .rcx = field) != VM_SUCCEED)
-		return ~0ull;
-	return regs.rax;
+	uint64_t outcome = RUN(CODE32("vmread %%ecx, %%eax"), &flat, .rax = ~0ull, .rcx = field);
+
+	return outcome == VM_SUCCEED ? regs.rax : ~0ull;
 }
 
 static void set_pde(uint32_t linear, uint32_t entry)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that VMREAD and VMWRITE fail, with the right error and without any effect, on fields that do
- * not exist, on read-only fields and without a current VMCS, and which check comes before which.
+ * Verify that VMREAD and VMWRITE fail, with the right error and without any effect, on fields that
+ * do not exist, on read-only fields and without a current VMCS, and which check comes before which.
  */
 #include "counter.h"
 #include "field.h"
