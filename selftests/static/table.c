@@ -9,9 +9,9 @@
 #include "layout.h"
 
 #define VMCS_FIELD(name, encoding, member, offset, shadow)		\
-	static_assert(name == (encoding));				\
+	static_assert((name) == (encoding));				\
 	static_assert(KN_OFFSET_vmcs12_##member == (offset));
 #define VMCS_FIELD_HIGH(name, encoding, member, offset, shadow)		\
-	static_assert(name == (encoding));				\
+	static_assert((name) == (encoding));				\
 	static_assert(KN_OFFSET_vmcs12_##member + sizeof(u32) == (offset));
 #include <kvm-nested/vmcs_fields.h>
