@@ -39,10 +39,12 @@ struct kn_group {
 } __attribute__((aligned(16)));
 
 /* For a table the names may be filled in by user space, before kn_report(). */
-#define KN_GROUP(_checks, _nr)							\
-	static const struct kn_group __group					\
+#define KN_GROUP(_checks, _nr)		__KN_GROUP(_checks, _nr, __LINE__)
+#define __KN_GROUP(_checks, _nr, _line)	___KN_GROUP(_checks, _nr, _line)
+#define ___KN_GROUP(_checks, _nr, _line)					\
+	static const struct kn_group __kn_group_##_line				\
 		__attribute__((used, section("kn_groups"))) = {			\
-		.checks = (_checks), .nr = (_nr), .line = __LINE__,		\
+		.checks = (_checks), .nr = (_nr), .line = (_line),		\
 	}
 
 /* The check called @_name; it passes if every expectation on it holds. */
