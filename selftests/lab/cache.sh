@@ -7,7 +7,7 @@
 #   $cache/RELEASE/root		image and headers packages, unpacked
 #   $cache/RELEASE/source	kernel source package, unpacked
 #   $cache/RELEASE/vmlinux	uncompressed kernel
-#   $cache/RELEASE/boot.img	boot disk
+#   $cache/RELEASE/boot-HASH.img	boot disk, by what it was made from
 #
 # Each is built beside its place and moved there complete; a lock keeps two builders apart.
 
@@ -181,7 +181,7 @@ guest_module()
 
 build_boot_disk()
 {
-	local release=$1 work base modules module applet
+	local release=$1 disk=$2 work base modules module applet
 
 	work=$(mktemp -d "$cache/boot.XXXXXX")
 	base=$work/base
@@ -199,22 +199,22 @@ build_boot_disk()
 	archive "$base" >"$work/base.cpio"
 	build_stub "$work"
 	"$lab/diskimage.py" boot "$work/stub" "$cache/$release/vmlinux" "$work/base.cpio" "$work/boot.img"
-	mv "$work/boot.img" "$cache/$release/boot.img"
+	mv "$work/boot.img" "$disk"
 	rm -r "$work"
+	find "$cache/$release" -name 'boot-*.img' -mtime +7 -delete
 }
 
-boot_disk_is_current()
+# Checkouts of different age may share the cache, so contents count and not times.
+boot_disk_path()
 {
-	local disk=$cache/$1/boot.img input
+	local hash
 
-	[ -e "$disk" ] || return 1
-	for input in "$lab"/{init,cache.sh,diskimage.py,boot/*} /bin/busybox "$cache/$1/vmlinux"; do
-		[ "$input" -nt "$disk" ] && return 1
-	done
-	return 0
+	hash=$(cat "$lab"/{init,cache.sh,diskimage.py,boot/*} /bin/busybox | sha256sum)
+	echo "$cache/$1/boot-${hash:0:12}.img"
 }
 
-# ensure KEY SERIES: sets $release, and builds KEY with what it depends on. Cache lock held.
+# ensure KEY SERIES: sets $release (and $boot_disk), and builds KEY with what it depends on. Cache
+# lock held.
 ensure()
 {
 	[ -e "$cache/series/$2" ] || resolve_series "$2"
@@ -229,9 +229,11 @@ ensure()
 		[ -e "$cache/$release/vmlinux" ] || build_vmlinux "$release" ;;
 	source)
 		[ -d "$cache/$release/source" ] || build_source "$release" "$2" ;;
-	boot.img)
+	boot_disk)
 		ensure vmlinux "$2"
-		boot_disk_is_current "$release" || build_boot_disk "$release" ;;
+		boot_disk=$(boot_disk_path "$release")
+		[ -e "$boot_disk" ] || build_boot_disk "$release" "$boot_disk"
+		touch "$boot_disk" ;;
 	esac
 }
 
@@ -257,7 +259,7 @@ setup()
 	update_package_lists
 	for series in $cache_series; do
 		with_cache_lock resolve_series "$series"
-		with_cache_lock ensure boot.img "$series"
+		with_cache_lock ensure boot_disk "$series"
 		say "$series is $release"
 	done
 }

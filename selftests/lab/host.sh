@@ -27,18 +27,19 @@ default_model()
 	fi
 }
 
-# As many hosts as cores, on this machine and not only for this cache.
+# As many hosts as cores, on the machine and for all its users: folders can be locked by anybody.
 take_slot()
 {
-	local slots fd i waited=
+	local slots=/tmp/kvm-nested-lab.slots fd i waited=''
 
-	slots=${TMPDIR:-/tmp}/kvm-nested-lab-slots
-	mkdir -p "$slots"
+	for ((i = 0; i < $(nproc); i++)); do
+		mkdir -p "$slots/$i"
+	done
 	while :; do
-		for ((i = 0; i < $(nproc); i++)); do
-			exec {fd}>>"$slots/$i"
+		for i in "$slots"/*; do
+			exec {fd}<"$i"
 			flock -n "$fd" && return
-			exec {fd}>&-
+			exec {fd}<&-
 		done
 		[ "$waited" ] || say "waiting: $(nproc) emulated hosts are running"
 		waited=1
@@ -138,16 +139,16 @@ write_configuration()
 prepare()
 {
 	install_packages
-	with_cache_lock ensure boot.img "$kernel"
+	with_cache_lock ensure boot_disk "$kernel"
 	: "${model:=$(default_model)}"
 	work=$(mktemp -d "${TMPDIR:-/tmp}/kvm-nested-lab.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
 	token=lab-$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
 	build_run_disk
-	ln -s "$cache/$release/boot.img" "$work/"	# Bochs locks an image by its path
+	ln -s "$boot_disk" "$work/boot.img"	# Bochs locks an image by its path
 	truncate -s "$out_disk_size" "$work/out.img"
 	write_configuration "${1//@WORK@/$work}"
-	emulator=(bochs-bin -q -f "$work/bochsrc" -rc "$work/debugger")
+	emulator=(setpriv --pdeathsig KILL bochs-bin -q -f "$work/bochsrc" -rc "$work/debugger")
 	take_slot
 }
 
@@ -169,7 +170,7 @@ run_host()
 {
 	status=0
 	mkfifo "$work/console"
-	"$lab/watch.py" --console "$work/console" --token "$token" --name "$release" \
+	setpriv --pdeathsig TERM "$lab/watch.py" --console "$work/console" --token "$token" --name "$release" \
 		--timeout "$timeout" "$@" -- "${emulator[@]}" || status=$?
 	[ -z "$out" ] || unpack_out "$out" --exclude=./.kallsyms
 }
