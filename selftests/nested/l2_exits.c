@@ -206,7 +206,7 @@ static void l1_instructions(void)
 		      3);
 	KN_CHECK_EXIT("INVD", kn_l2_skip_and_resume(&gprs), EXIT_REASON_INVD, 0, 2);
 	if (has_xsave)
-		kn_expect_exit(xsetbv, kn_l2_skip_and_resume(&gprs), EXIT_REASON_XSETBV, 0, 3);
+		kn_expect_exit(xsetbv, kn_l2_skip_and_resume(&gprs), EXIT_REASON_XSETBV, 3);
 	else
 		kn_skip(xsetbv, "L1 has no XSAVE");
 	KN_CHECK("MOV to DR7", kn_l2_skip_and_resume(&gprs) == VM_SUCCEED &&
@@ -333,7 +333,7 @@ static void l1_vmx_instructions(void)
 	kn_expect(info, vmreadz(VMX_INSTRUCTION_INFO) & 0xf0000478, 1u << 28 | 1 << 10 | 9 << 3);
 	KN_CHECK_EQ("VMREAD, memory form", kn_l2_skip_and_resume(&gprs), VM_SUCCEED);
 	kn_expect(info, vmreadz(VMX_INSTRUCTION_INFO) & 0xf0000400, 1u << 28);
-	KN_CHECK_EXIT("VMWRITE", kn_l2_skip_and_resume(&gprs), EXIT_REASON_VMWRITE, 0, 4);
+	KN_CHECK_VMX_EXIT("VMWRITE", kn_l2_skip_and_resume(&gprs), EXIT_REASON_VMWRITE, 4);
 	kn_expect(info, vmreadz(VMX_INSTRUCTION_INFO) & 0xf0000478, 1u << 28 | 1 << 10 | 9 << 3);
 
 #define SKIP_TO(_name, _reason)						\

@@ -331,8 +331,8 @@ int main(int argc, char *argv[])
 		    *page_table_entry(vm, FRESH_WRITE, 1) & (PTE_ACCESSED_MASK | PTE_DIRTY_MASK),
 		    PTE_ACCESSED_MASK);
 	kn_run(vcpu);
-	KN_COUNTED(vm, "vmread.TSC_OFFSET", 20);
-	KN_COUNTED(vm, "vmwrite.TSC_OFFSET", 20);
+	KN_COUNTED(vm, "vmread.TSC_OFFSET", 10);
+	KN_COUNTED(vm, "vmwrite.TSC_OFFSET", 10);
 	KN_COUNTED(vm, "exit.VMREAD.module", 10);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 10);
 	kn_collect(vm);
