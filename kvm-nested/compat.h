@@ -9,6 +9,20 @@
 #include <linux/ftrace.h>
 #include <linux/version.h>
 
+/*
+ * What vmaccess.c and vmcs12.c repeat of stock behaviour was compared with these
+ * series.  Another one may differ where no symbol and no structure tells.
+ */
+#define KN_KERNEL_SERIES (LINUX_VERSION_CODE >> 8)
+#if KN_KERNEL_SERIES != KERNEL_VERSION(6, 1, 0) >> 8 && KN_KERNEL_SERIES != KERNEL_VERSION(6, 12, 0) >> 8
+#error "kvm-nested has not been compared with the KVM of this kernel series, only with 6.1 and 6.12"
+#endif
+
+/* Before it became an option, Hyper-V's enlightened VMCS was always there. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0) || IS_ENABLED(CONFIG_KVM_HYPERV)
+#define KN_KVM_HAS_EVMCS
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs, unsigned long ip)
 {

@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
@@ -34,7 +35,7 @@ static struct module *kvm_intel;
 KN_CALLS(X)
 #undef X
 
-#define X(reason, handler) DEFINE_STATIC_CALL_NULL(kn_##handler, kvm_exit_handler_fn);
+#define X(reason, handler) DEFINE_STATIC_CALL_NULL(kn_##handler, kn_exit_handler_fn);
 KN_INSNS(X)
 #undef X
 
@@ -79,7 +80,7 @@ static const struct call calls[] = {
 
 static struct kn_vcpu *adopt_in_vmx_operation(struct kvm_vcpu *vcpu)
 {
-	if (kvm_vcpu_in_l2(vcpu) || !nested_in_vmx_operation(vcpu))
+	if (kn_in_l2(vcpu) || !kn_in_vmx_operation(vcpu))
 		return NULL;
 
 	return kn_vcpu_adopt(vcpu);
@@ -107,7 +108,7 @@ static __always_inline int run_displaced(struct kvm_vcpu *vcpu, enum kn_insn ins
 	KN_INSNS(X)
 #undef X
 	default:
-		unreachable();
+		BUILD_BUG();
 	}
 }
 
@@ -125,7 +126,6 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 
 	if (kv) {
 		r = run_engine(kv, insn);
-		/* Counted before VMXOFF can release the vCPU. */
 		if (r == KN_STOCK)
 			kv->counters.exit_stock[insn]++;
 		else
@@ -186,7 +186,7 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 }
 
 /* Each exit from L2, before anybody looks at it.  True if L1 gets the exit. */
-static bool notrace hook_reflect_vmexit(struct kvm_vcpu *vcpu)
+static bool hook_reflect_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 	bool reflected;
@@ -195,7 +195,7 @@ static bool notrace hook_reflect_vmexit(struct kvm_vcpu *vcpu)
 	idx = srcu_read_lock(&kn_srcu);
 	kv = kn_vcpu_find(vcpu);
 	if (kv) {
-		u32 reason = min_t(u32, (u16)kvm_vcpu_exit_reason(vcpu), KN_NR_REASONS - 1);
+		u32 reason = min_t(u32, (u16)kn_exit_reason(vcpu), KN_NR_REASONS - 1);
 
 		reflected = static_call(kn_nested_vmx_reflect_vmexit)(vcpu);
 		if (reflected)
@@ -237,16 +237,23 @@ static int find_kallsyms(void)
 	return 0;
 }
 
-/* Zero, said in the log, if there is no such symbol. */
-static unsigned long resolve(const char *module, const char *symbol)
+/* Zero if there is no such symbol. */
+static unsigned long lookup(const char *module, const char *symbol)
 {
 	char name[MODULE_NAME_LEN + KSYM_NAME_LEN];
-	unsigned long address;
 
 	scnprintf(name, sizeof(name), "%s:%s", module, symbol);
-	address = static_call(kn_kallsyms_lookup_name)(name);
+	return static_call(kn_kallsyms_lookup_name)(name);
+}
+
+/* The same, and says it in the log. */
+static unsigned long resolve(const char *module, const char *symbol)
+{
+	unsigned long address = lookup(module, symbol);
+
 	if (!address)
-		pr_no("symbol %s is missing: this kernel is not one the module knows", name);
+		pr_no("symbol %s:%s is missing: this kernel is not one the module knows", module,
+		      symbol);
 	return address;
 }
 
@@ -254,12 +261,12 @@ static unsigned long resolve(const char *module, const char *symbol)
  * A module that ends its life is off the list that kallsyms walks, and then
  * waits for everybody who may have seen it there.
  */
-static struct module *module_get_live(const char *symbol)
+static struct module *module_get_live(const char *name)
 {
 	struct module *module;
 
 	preempt_disable();
-	module = (struct module *)static_call(kn_kallsyms_lookup_name)(symbol);
+	module = (struct module *)lookup(name, "__this_module");
 	if (module && (module->state != MODULE_STATE_LIVE || !try_module_get(module)))
 		module = NULL;
 	preempt_enable();
@@ -293,51 +300,76 @@ static void module_build_id(struct module *module, char *hex, size_t size)
 	}
 }
 
+/* Whether this kvm-intel, pinned, is one to work with. */
+static int check_kvm_intel(void)
+{
+	char build_id[2 * 32 + 1];
+	bool *nested, *evmcs;
+
+	module_build_id(kvm_intel, build_id, sizeof(build_id));
+	if (strcmp(build_id, KN_KVM_INTEL_BUILD_ID)) {
+		pr_no("built for kvm-intel %s, but %s is loaded: rebuild kvm-nested for this kernel",
+		      KN_KVM_INTEL_BUILD_ID, build_id[0] ? build_id : "one without a build-id");
+		return -ENOEXEC;
+	}
+
+	nested = (bool *)resolve("kvm_intel", "nested");
+	if (!nested)
+		return -ENOENT;
+	if (!*nested) {
+		pr_no("kvm-intel has nested virtualization off: reload it with nested=1");
+		return -EOPNOTSUPP;
+	}
+
+	/* kvm-intel clears the parameter where it does not keep its own VMCSs so. */
+	evmcs = (bool *)lookup("kvm_intel", "enlightened_vmcs");
+	if (evmcs && *evmcs) {
+		pr_no("kvm-intel keeps its VMCSs in Hyper-V's format: reload it with enlightened_vmcs=0");
+		return -EOPNOTSUPP;
+	}
+
+	return 0;
+}
+
 /* Takes a reference to kvm-intel if this is a machine to work on. */
 static int pin_kvm_intel(void)
 {
-	char build_id[2 * 32 + 1];
-	bool *nested;
+	int r;
 
 	if (!boot_cpu_has(X86_FEATURE_VMX)) {
 		pr_no("this CPU has no VT-x, or the firmware or a hypervisor hides it");
 		return -EOPNOTSUPP;
 	}
 
-	kvm_intel = module_get_live("kvm_intel:__this_module");
+	kvm_intel = module_get_live("kvm_intel");
 	if (!kvm_intel) {
-		pr_no("kvm-intel is not loaded: run 'modprobe kvm-intel' first");
+		pr_no("the module kvm-intel is not loaded: run 'modprobe kvm-intel' first");
 		return -ENODEV;
 	}
 
-	module_build_id(kvm_intel, build_id, sizeof(build_id));
-	if (strcmp(build_id, KN_KVM_INTEL_BUILD_ID)) {
-		pr_no("built for kvm-intel %s, but %s is loaded: rebuild kvm-nested for this kernel",
-		      KN_KVM_INTEL_BUILD_ID, build_id[0] ? build_id : "one without a build-id");
+	r = check_kvm_intel();
+	if (r)
 		module_put(kvm_intel);
-		return -ENOEXEC;
-	}
-
-	nested = (bool *)resolve("kvm_intel", "nested");
-	if (!nested || !*nested) {
-		if (nested)
-			pr_no("kvm-intel has nested virtualization off: reload it with nested=1");
-		module_put(kvm_intel);
-		return nested ? -EOPNOTSUPP : -ENOENT;
-	}
-
-	return 0;
+	return r;
 }
 
-/* Where a function goes on behind its ftrace site, or zero if that is elsewhere. */
+/*
+ * Where a function goes on behind its ftrace site, or zero if that is elsewhere.
+ * The site is a NOP, a call, or a breakpoint while ftrace changes one into the
+ * other.  A kernel that tracks call depth (retbleed=stuff) warns once that there
+ * is no padding before this address, and does not count the call.
+ */
 static unsigned long behind_ftrace_site(unsigned long function)
 {
 	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+	u8 first;
 
 	if (is_endbr(*(u32 *)function))
 		function += ENDBR_INSN_SIZE;
 
-	if (*(u8 *)function != CALL_INSN_OPCODE && memcmp((void *)function, nop, sizeof(nop)))
+	first = READ_ONCE(*(u8 *)function);
+	if (first != CALL_INSN_OPCODE && first != INT3_INSN_OPCODE &&
+	    memcmp((void *)function, nop, sizeof(nop)))
 		return 0;
 
 	return function + CALL_INSN_SIZE;
@@ -370,37 +402,34 @@ static int attach_calls(void)
 
 struct swap {
 	const char *symbol;	/* what the pointer holds in a stock kernel */
+	struct static_call_key *displaced;
 	void *hook;
 	void **slot;		/* NULL until swapped */
-	void *stock;
 };
 
+#define SWAP(_symbol, _hook)					\
+	{							\
+		.symbol = #_symbol,				\
+		.displaced = &STATIC_CALL_KEY(kn_##_symbol),	\
+		.hook = (_hook),				\
+	}
+
 static struct swap insn_swaps[] = {
-#define X(reason, handler) [KN_INSN_##reason] = { .symbol = #handler, .hook = hook_##handler },
+#define X(reason, handler) [KN_INSN_##reason] = SWAP(handler, hook_##handler),
 	KN_INSNS(X)
 #undef X
 };
 
-static struct swap get_state_swap = {
-	.symbol = "vmx_get_nested_state",
-	.hook = hook_get_nested_state,
-};
-
-static struct swap set_state_swap = {
-	.symbol = "vmx_set_nested_state",
-	.hook = hook_set_nested_state,
-};
+static struct swap get_state_swap = SWAP(vmx_get_nested_state, hook_get_nested_state);
+static struct swap set_state_swap = SWAP(vmx_set_nested_state, hook_set_nested_state);
 
 static int swap_in(struct swap *swap, void **slot)
 {
+	void *stock = swap->displaced->func;
 	void *found;
 
-	swap->stock = (void *)resolve("kvm_intel", swap->symbol);
-	if (!swap->stock)
-		return -ENOENT;
-
-	found = cmpxchg(slot, swap->stock, swap->hook);
-	if (found != swap->stock) {
+	found = cmpxchg(slot, stock, swap->hook);
+	if (found != stock) {
 		pr_no("%s is already redirected, to %ps: unload its owner first", swap->symbol,
 		      found);
 		return -EBUSY;
@@ -410,17 +439,28 @@ static int swap_in(struct swap *swap, void **slot)
 	return 0;
 }
 
+/*
+ * Somebody who redirected the pointer after the module did calls the hook, which
+ * is about to be freed: there is nothing right to do but to wait for them.
+ */
 static void swap_out(struct swap *swap)
 {
+	bool said = false;
 	void *found;
 
 	if (!swap->slot)
 		return;
 
-	/* Somebody who redirected the pointer on top leaves nothing right to do. */
-	found = cmpxchg(swap->slot, swap->hook, swap->stock);
-	if (found != swap->hook)
-		pr_err("%s was redirected again, to %ps, and is left so\n", swap->symbol, found);
+	for (;;) {
+		found = cmpxchg(swap->slot, swap->hook, swap->displaced->func);
+		if (found == swap->hook)
+			break;
+		if (!said)
+			pr_err("waiting: %s was redirected again, to %ps, whose owner has to be unloaded first\n",
+			       swap->symbol, found);
+		said = true;
+		msleep(100);
+	}
 	swap->slot = NULL;
 }
 
@@ -465,6 +505,12 @@ static int attach_swaps(void)
 
 /* Functions that kvm-intel calls directly. */
 
+static void notrace watch_vcpu_free(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	kn_vcpu_destroy((struct kvm_vcpu *)ftrace_regs_get_argument(fregs, 0));
+}
+
 static void notrace watch_free_nested(unsigned long ip, unsigned long parent_ip,
 				      struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
@@ -491,14 +537,20 @@ struct trace {
 
 /*
  * PERMANENT: kernel.ftrace_enabled=0 must not switch off what the module
- * depends on.  The two watches come first, so that no vCPU is adopted whose
- * end would go unseen.
+ * depends on.
  */
 static struct trace traces[] = {
 	{
 		.symbol = "free_nested",
 		.ops = {
 			.func = watch_free_nested,
+			.flags = FTRACE_OPS_FL_PERMANENT,
+		},
+	},
+	{
+		.symbol = "vmx_vcpu_free",
+		.ops = {
+			.func = watch_vcpu_free,
 			.flags = FTRACE_OPS_FL_PERMANENT,
 		},
 	},
@@ -587,13 +639,13 @@ static void drain(void)
 	synchronize_rcu_tasks();
 }
 
-/* Also undoes what an attach that failed half-way has done. */
+/*
+ * Also undoes what an attach that failed half-way has done.  No vCPU is adopted
+ * any more, or yet.
+ */
 void kn_hook_detach(void)
 {
 	detach_swaps();
-	/* Hooks that are still running may adopt a vCPU. */
-	drain();
-	kn_vcpu_set_enable(false);
 	detach_traces();
 	drain();
 	module_put(kvm_intel);

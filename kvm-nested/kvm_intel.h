@@ -15,6 +15,7 @@
 
 #include <linux/kvm_host.h>
 #include <linux/static_call.h>
+#include <asm/asm.h>
 #include <asm/vmx.h>
 
 #include <kvm-nested/counters.h>
@@ -27,6 +28,12 @@ static_assert(sizeof(struct kvm_vcpu) == KN_SIZEOF_kvm_vcpu);
 static_assert(sizeof(struct module) == KN_SIZEOF_module);
 static_assert(KN_OFFSET_vcpu_vmx_vcpu == 0);
 
+#define VMCS_FIELD(name, encoding, member, offset, shadow) \
+	static_assert(KN_OFFSET_vmcs12_##member == (offset));
+#define VMCS_FIELD_HIGH(name, encoding, member, offset, shadow) \
+	static_assert(KN_OFFSET_vmcs12_##member + sizeof(u32) == (offset));
+#include <kvm-nested/vmcs_fields.h>
+
 #define kn_member(base, strct, member, type)						\
 ({											\
 	static_assert(sizeof(type) == KN_SIZE_##strct##_##member);			\
@@ -38,93 +45,100 @@ struct x86_exception {
 	u64 opaque[DIV_ROUND_UP(KN_SIZEOF_x86_exception, sizeof(u64))];
 };
 
-#define KVM_INVALID_GPA		(~(gpa_t)0)
-#define KVM_EVMPTR_INVALID	(~0ULL)
+#define KN_INVALID_GPA		(~(gpa_t)0)
+#define KN_EVMPTR_INVALID	(~0ULL)
 
 #define MSR_VMX_MISC_VMWRITE_ANY	BIT(29)
 
-static inline void *kvm_vcpu_nested(struct kvm_vcpu *vcpu)
+static inline void *kn_nested(struct kvm_vcpu *vcpu)
 {
 	return (void *)vcpu + KN_OFFSET_vcpu_vmx_nested;
 }
 
-static inline u32 kvm_vcpu_exit_reason(struct kvm_vcpu *vcpu)
+static inline u32 kn_exit_reason(struct kvm_vcpu *vcpu)
 {
 	return *kn_member(vcpu, vcpu_vmx, exit_reason, u32);
 }
 
-static inline bool nested_in_vmx_operation(struct kvm_vcpu *vcpu)
+static inline bool kn_in_vmx_operation(struct kvm_vcpu *vcpu)
 {
-	return *kn_member(kvm_vcpu_nested(vcpu), nested_vmx, vmxon, bool);
+	return *kn_member(kn_nested(vcpu), nested_vmx, vmxon, bool);
 }
 
-static inline gpa_t nested_current_vmptr(struct kvm_vcpu *vcpu)
+static inline gpa_t kn_current_vmptr(struct kvm_vcpu *vcpu)
 {
-	return *kn_member(kvm_vcpu_nested(vcpu), nested_vmx, current_vmptr, gpa_t);
+	return *kn_member(kn_nested(vcpu), nested_vmx, current_vmptr, gpa_t);
 }
 
 /* KVM's copy of the current VMCS12; L1's page has the values only after VMCLEAR. */
-static inline void *nested_cached_vmcs12(struct kvm_vcpu *vcpu)
+static inline void *kn_cached_vmcs12(struct kvm_vcpu *vcpu)
 {
-	return *kn_member(kvm_vcpu_nested(vcpu), nested_vmx, cached_vmcs12, void *);
+	return *kn_member(kn_nested(vcpu), nested_vmx, cached_vmcs12, void *);
 }
 
-static inline void nested_set_dirty_vmcs12(struct kvm_vcpu *vcpu)
+static inline void kn_set_dirty_vmcs12(struct kvm_vcpu *vcpu)
 {
-	*kn_member(kvm_vcpu_nested(vcpu), nested_vmx, dirty_vmcs12, bool) = true;
+	*kn_member(kn_nested(vcpu), nested_vmx, dirty_vmcs12, bool) = true;
 }
 
 /* Guest state of the last L2 run is still in VMCS02 only. */
-static inline bool nested_is_vmcs12_lazy(struct kvm_vcpu *vcpu)
+static inline bool kn_is_vmcs12_lazy(struct kvm_vcpu *vcpu)
 {
-	return *kn_member(kvm_vcpu_nested(vcpu), nested_vmx, need_sync_vmcs02_to_vmcs12_rare,
+	return *kn_member(kn_nested(vcpu), nested_vmx, need_sync_vmcs02_to_vmcs12_rare,
 			  bool);
 }
 
 /* "VMWRITE to any supported field", as L1's IA32_VMX_MISC offers it. */
-static inline bool nested_can_vmwrite_any_field(struct kvm_vcpu *vcpu)
+static inline bool kn_can_vmwrite_any_field(struct kvm_vcpu *vcpu)
 {
-	void *msrs = kvm_vcpu_nested(vcpu) + KN_OFFSET_nested_vmx_msrs;
+	void *msrs = kn_nested(vcpu) + KN_OFFSET_nested_vmx_msrs;
 
 	return *kn_member(msrs, nested_vmx_msrs, misc_low, u32) & MSR_VMX_MISC_VMWRITE_ANY;
 }
 
-static inline bool nested_uses_evmcs(struct kvm_vcpu *vcpu)
+static inline bool kn_uses_evmcs(struct kvm_vcpu *vcpu)
 {
-#ifdef KN_OFFSET_nested_vmx_hv_evmcs_vmptr
-	return *kn_member(kvm_vcpu_nested(vcpu), nested_vmx, hv_evmcs_vmptr, gpa_t) !=
-	       KVM_EVMPTR_INVALID;
+#ifdef KN_KVM_HAS_EVMCS
+	return *kn_member(kn_nested(vcpu), nested_vmx, hv_evmcs_vmptr, gpa_t) !=
+	       KN_EVMPTR_INVALID;
 #else
 	return false;
 #endif
 }
 
-static inline bool kvm_vcpu_in_l2(struct kvm_vcpu *vcpu)
+static inline bool kn_in_l2(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.hflags & HF_GUEST_MASK;
 }
 
-static inline bool kvm_vcpu_in_long_mode(struct kvm_vcpu *vcpu)
+static inline bool kn_in_long_mode(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.efer & EFER_LMA;
 }
 
-static inline bool kvm_vcpu_has_lam(struct kvm_vcpu *vcpu)
+static inline bool kn_has_lam(struct kvm_vcpu *vcpu)
 {
 	return !(vcpu->arch.cr4_guest_rsvd_bits & X86_CR4_LAM_SUP);
 }
 
-static inline u8 kvm_vcpu_linear_bits(struct kvm_vcpu *vcpu)
+static inline u8 kn_linear_bits(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.cr4 & X86_CR4_LA57 ? 57 : 48;
 }
 
-/* Reads the loaded VMCS, which at a VM exit of L1 is VMCS01. */
-static inline unsigned long kvm_vmcs_read(unsigned long field)
+/*
+ * Reads the loaded VMCS, which at a VM exit of L1 is VMCS01.  The host may have
+ * left VMX operation for a reboot, with vCPU threads still running: VMREAD
+ * raises #UD then, and no value matters any more.
+ */
+static inline unsigned long kn_vmcs_read(unsigned long field)
 {
 	unsigned long value;
 
-	asm volatile("vmread %1, %0" : "=rm"(value) : "r"(field) : "cc");
+	asm volatile("1: vmread %1, %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "=r"(value) : "r"(field), "0"(0UL) : "cc");
 	return value;
 }
 
@@ -132,24 +146,24 @@ static inline unsigned long kvm_vmcs_read(unsigned long field)
  * A general-purpose register of the guest in the width of its mode.  KVM has
  * all of them in memory but RSP, which it fetches on demand.
  */
-static inline unsigned long kvm_vcpu_read_reg(struct kvm_vcpu *vcpu, unsigned int reg)
+static inline unsigned long kn_read_reg(struct kvm_vcpu *vcpu, unsigned int reg)
 {
 	if (reg == VCPU_REGS_RSP && !(vcpu->arch.regs_avail & BIT(VCPU_REGS_RSP))) {
-		vcpu->arch.regs[VCPU_REGS_RSP] = kvm_vmcs_read(GUEST_RSP);
+		vcpu->arch.regs[VCPU_REGS_RSP] = kn_vmcs_read(GUEST_RSP);
 		vcpu->arch.regs_avail |= BIT(VCPU_REGS_RSP);
 	}
 
-	return kvm_vcpu_in_long_mode(vcpu) ? vcpu->arch.regs[reg] : (u32)vcpu->arch.regs[reg];
+	return kn_in_long_mode(vcpu) ? vcpu->arch.regs[reg] : (u32)vcpu->arch.regs[reg];
 }
 
-static inline void kvm_vcpu_write_reg(struct kvm_vcpu *vcpu, unsigned int reg, unsigned long value)
+static inline void kn_write_reg(struct kvm_vcpu *vcpu, unsigned int reg, unsigned long value)
 {
-	vcpu->arch.regs[reg] = kvm_vcpu_in_long_mode(vcpu) ? value : (u32)value;
+	vcpu->arch.regs[reg] = kn_in_long_mode(vcpu) ? value : (u32)value;
 	vcpu->arch.regs_avail |= BIT(reg);
 	vcpu->arch.regs_dirty |= BIT(reg);
 }
 
-typedef int kvm_exit_handler_fn(struct kvm_vcpu *vcpu);
+typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 
 /*
  * Functions the module calls, as X(module, symbol, type).  The types repeat

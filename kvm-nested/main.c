@@ -25,7 +25,7 @@ static int set_enable(const char *value, const struct kernel_param *kp)
 
 static int get_enable(char *buffer, const struct kernel_param *kp)
 {
-	return sysfs_emit(buffer, "%c\n", kn_vcpu_enabled() ? 'Y' : 'N');
+	return sysfs_emit(buffer, "%c\n", kn_vcpu_get_enable() ? 'Y' : 'N');
 }
 
 static const struct kernel_param_ops enable_ops = {
@@ -38,25 +38,28 @@ MODULE_PARM_DESC(enable, "adopt the vCPUs of L1 hypervisors; 0 gives all of them
 module_param_named(vmaccess, kn_vmaccess_enable, bool, 0644);
 MODULE_PARM_DESC(vmaccess, "emulate VMREAD and VMWRITE here (bool, default Y)");
 
+/*
+ * vCPUs are adopted, and files can be opened, only once nothing can fail any
+ * more: a load that fails must not wait for anybody.
+ */
 static int __init kvm_nested_init(void)
 {
 	int r;
 
-	kn_stats_init();
-
 	r = kn_hook_attach();
-	if (r) {
-		kn_vcpu_exit();
-		kn_stats_exit();
+	if (r)
 		return r;
-	}
 
+	kn_stats_init();
+	kn_vcpu_open();
 	pr_info("attached to kvm-intel\n");
 	return 0;
 }
 
+/* The parameters can be written until after this function. */
 static void __exit kvm_nested_exit(void)
 {
+	kn_vcpu_close();
 	kn_hook_detach();
 	kn_vcpu_exit();
 	kn_stats_exit();

@@ -6,6 +6,9 @@
  * leaves VMX operation, dies, or the module is switched off.  The engines keep
  * stock KVM's own state complete at every exit, so giving a vCPU back needs
  * nothing from that vCPU.
+ *
+ * The state of a released vCPU stays until the vCPU dies: an L1 that executes
+ * VMXON and VMXOFF in a loop allocates nothing.
  */
 #include <linux/hashtable.h>
 #include <linux/module.h>
@@ -17,7 +20,7 @@
 DEFINE_SRCU(kn_srcu);
 
 /*
- * kn_lock guards the lists, the links and the counters of what departed.  It
+ * kn_lock guards the lists, adoption, and the counters of what departed.  It
  * nests inside everything, and is taken by ftrace callbacks: no sleeping.
  * Look-ups in vcpu_hash go without it, under kn_srcu.
  */
@@ -27,10 +30,14 @@ static LIST_HEAD(vms);
 static LIST_HEAD(dead_vms);
 static struct kn_counters dead_vm_counters;
 
-/* Serialises adoption, which sleeps.  Taken before kn_lock. */
-static DEFINE_MUTEX(adopt_mutex);
-
-static bool enabled = true;
+/*
+ * enable_mutex guards what the parameter says and whether the hooks are there;
+ * only with both are vCPUs adopted.
+ */
+static DEFINE_MUTEX(enable_mutex);
+static bool enable = true;
+static bool open;
+static bool adopting;
 
 static void reap_dead_vms(struct work_struct *work);
 static DECLARE_WORK(reap_work, reap_dead_vms);
@@ -50,7 +57,13 @@ static struct kn_vcpu *vcpu_lookup(struct kvm_vcpu *vcpu)
 /* Must hold kn_srcu.  NULL if the vCPU is not adopted. */
 struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu)
 {
-	return READ_ONCE(enabled) ? vcpu_lookup(vcpu) : NULL;
+	struct kn_vcpu *kv;
+
+	if (!READ_ONCE(adopting))
+		return NULL;
+
+	kv = vcpu_lookup(vcpu);
+	return kv && READ_ONCE(kv->adopted) ? kv : NULL;
 }
 
 /* Must hold kn_lock. */
@@ -65,10 +78,10 @@ static struct kn_vm *vm_lookup(struct kvm *kvm)
 	return NULL;
 }
 
-/* Must hold adopt_mutex. */
+/* On the thread of one of the VM's vCPUs, so the VM stays. */
 static struct kn_vm *vm_get(struct kvm *kvm)
 {
-	struct kn_vm *vm;
+	struct kn_vm *vm, *new;
 
 	spin_lock(&kn_lock);
 	vm = vm_lookup(kvm);
@@ -76,63 +89,97 @@ static struct kn_vm *vm_get(struct kvm *kvm)
 	if (vm)
 		return vm;
 
-	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-	if (!vm)
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
 		return NULL;
 
-	INIT_LIST_HEAD(&vm->vcpus);
-	vm->kvm = kvm;
+	INIT_LIST_HEAD(&new->vcpus);
+	new->kvm = kvm;
+
+	spin_lock(&kn_lock);
+	vm = vm_lookup(kvm);
+	if (!vm)
+		list_add_tail(&new->node, &vms);
+	spin_unlock(&kn_lock);
+
+	/* Another vCPU of the VM was faster. */
+	if (vm) {
+		kfree(new);
+		return vm;
+	}
 
 	/* A VM that died may have had this one's name; its files go first. */
 	flush_work(&reap_work);
-	vm->debugfs = kn_stats_add_vm(vm, kvm);
-
-	spin_lock(&kn_lock);
-	list_add_tail(&vm->node, &vms);
-	spin_unlock(&kn_lock);
-	return vm;
+	new->debugfs = kn_stats_add_vm(new, kvm);
+	return new;
 }
 
-/*
- * Must hold kn_srcu, on the vCPU's own thread, where no kn_vcpu was found.
- * NULL if the vCPU stays with stock KVM: switched off, no memory, or the
- * module is on its way out.
- */
-struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
+static struct kn_vcpu *vcpu_create(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
-
-	if (!READ_ONCE(enabled))
-		return NULL;
 
 	kv = kzalloc(sizeof(*kv), GFP_KERNEL_ACCOUNT);
 	if (!kv)
 		return NULL;
 
-	if (!try_module_get(THIS_MODULE))
-		goto err_free;
-
-	mutex_lock(&adopt_mutex);
 	kv->vcpu = vcpu;
 	kv->vm = vm_get(vcpu->kvm);
-	if (!kv->vm)
-		goto err_unlock;
-
-	kv->counters.adopted = 1;
+	if (!kv->vm) {
+		kfree(kv);
+		return NULL;
+	}
 
 	spin_lock(&kn_lock);
 	list_add_tail(&kv->node, &kv->vm->vcpus);
 	hash_add_rcu(vcpu_hash, &kv->hash, (unsigned long)vcpu);
 	spin_unlock(&kn_lock);
-	mutex_unlock(&adopt_mutex);
 	return kv;
+}
 
-err_unlock:
-	mutex_unlock(&adopt_mutex);
+/*
+ * Must hold kn_srcu, on the vCPU's own thread, where kn_vcpu_find() found
+ * nothing.  NULL if the vCPU stays with stock KVM: switched off, no memory, or
+ * the module is on its way out.
+ */
+struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	if (!READ_ONCE(adopting))
+		return NULL;
+
+	kv = vcpu_lookup(vcpu) ?: vcpu_create(vcpu);
+	if (!kv || !try_module_get(THIS_MODULE))
+		return NULL;
+
+	spin_lock(&kn_lock);
+	kv->counters.adopted++;
+	WRITE_ONCE(kv->adopted, true);
+	spin_unlock(&kn_lock);
+	return kv;
+}
+
+/* Must hold kn_lock. */
+static void release(struct kn_vcpu *kv)
+{
+	if (!kv->adopted)
+		return;
+
+	WRITE_ONCE(kv->adopted, false);
+	kv->counters.released++;
 	module_put(THIS_MODULE);
-err_free:
-	kfree(kv);
-	return NULL;
+}
+
+/* The vCPU leaves VMX operation.  Callable where nothing may sleep. */
+void kn_vcpu_release(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	spin_lock(&kn_lock);
+	kv = vcpu_lookup(vcpu);
+	if (kv)
+		release(kv);
+	spin_unlock(&kn_lock);
 }
 
 static void free_vcpu(struct rcu_head *rcu)
@@ -141,38 +188,38 @@ static void free_vcpu(struct rcu_head *rcu)
 }
 
 /* Must hold kn_lock. */
-static void release_locked(struct kn_vcpu *kv)
+static void vcpu_destroy(struct kn_vcpu *kv)
 {
+	release(kv);
 	hash_del_rcu(&kv->hash);
 	list_del(&kv->node);
-
-	kv->counters.released = 1;
 	kn_counters_add(&kv->vm->departed, &kv->counters);
 
-	/* The vCPU's thread may be inside a hook body that found it. */
+	/* Look-ups of other vCPUs may be passing by. */
 	call_srcu(&kn_srcu, &kv->rcu, free_vcpu);
-	module_put(THIS_MODULE);
 }
 
-/* The vCPU leaves VMX operation for good.  Callable where nothing may sleep. */
-void kn_vcpu_release(struct kvm_vcpu *vcpu)
+/* The vCPU dies.  Callable where nothing may sleep. */
+void kn_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
 	spin_lock(&kn_lock);
 	kv = vcpu_lookup(vcpu);
 	if (kv)
-		release_locked(kv);
+		vcpu_destroy(kv);
 	spin_unlock(&kn_lock);
 }
 
-/* Must hold kn_lock. */
-static void release_vm_vcpus(struct kn_vm *vm)
+/* Must hold kn_lock.  Leaves the VM to reap_dead_vms(). */
+static void vm_destroy(struct kn_vm *vm)
 {
 	struct kn_vcpu *kv, *next;
 
 	list_for_each_entry_safe(kv, next, &vm->vcpus, node)
-		release_locked(kv);
+		vcpu_destroy(kv);
+	kn_counters_add(&dead_vm_counters, &vm->departed);
+	list_move(&vm->node, &dead_vms);
 }
 
 /* The VM dies, none of its vCPUs runs again.  Callable where nothing may sleep. */
@@ -183,14 +230,10 @@ void kn_vm_destroy(struct kvm *kvm)
 	spin_lock(&kn_lock);
 	vm = vm_lookup(kvm);
 	if (vm) {
-		release_vm_vcpus(vm);
-		kn_counters_add(&dead_vm_counters, &vm->departed);
-		list_move(&vm->node, &dead_vms);
+		vm_destroy(vm);
+		schedule_work(&reap_work);
 	}
 	spin_unlock(&kn_lock);
-
-	if (vm)
-		schedule_work(&reap_work);
 }
 
 /* The part of a VM's death that sleeps. */
@@ -209,30 +252,58 @@ static void reap_dead_vms(struct work_struct *work)
 	}
 }
 
-bool kn_vcpu_enabled(void)
+/* Must hold enable_mutex. */
+static void update_adopting(void)
 {
-	return READ_ONCE(enabled);
-}
-
-/*
- * Switching off returns when every vCPU is back with stock KVM.  The caller
- * serialises.
- */
-void kn_vcpu_set_enable(bool on)
-{
+	struct kn_vcpu *kv;
 	struct kn_vm *vm;
 
-	WRITE_ONCE(enabled, on);
-	if (on)
+	WRITE_ONCE(adopting, enable && open);
+	if (adopting)
 		return;
 
-	/* Hook bodies that started before the switch may still adopt, or work. */
+	/* Hooks that started before may still adopt, or work. */
 	synchronize_srcu(&kn_srcu);
 
 	spin_lock(&kn_lock);
 	list_for_each_entry(vm, &vms, node)
-		release_vm_vcpus(vm);
+		list_for_each_entry(kv, &vm->vcpus, node)
+			release(kv);
 	spin_unlock(&kn_lock);
+}
+
+/* Switching off returns when every vCPU is back with stock KVM. */
+void kn_vcpu_set_enable(bool on)
+{
+	mutex_lock(&enable_mutex);
+	enable = on;
+	/* Before the module is open, and once it is closed, there is nothing to do. */
+	if (open)
+		update_adopting();
+	mutex_unlock(&enable_mutex);
+}
+
+bool kn_vcpu_get_enable(void)
+{
+	return READ_ONCE(enable);
+}
+
+/* The hooks are there. */
+void kn_vcpu_open(void)
+{
+	mutex_lock(&enable_mutex);
+	open = true;
+	update_adopting();
+	mutex_unlock(&enable_mutex);
+}
+
+/* The hooks are about to go.  Returns when every vCPU is back with stock KVM. */
+void kn_vcpu_close(void)
+{
+	mutex_lock(&enable_mutex);
+	open = false;
+	update_adopting();
+	mutex_unlock(&enable_mutex);
 }
 
 /* Adds the counters of one VM, or with NULL of all VMs there have been, to @sum. */
@@ -254,16 +325,17 @@ void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum)
 	spin_unlock(&kn_lock);
 }
 
-/* Only when the hooks are gone, and with them every vCPU. */
+/* Only when the hooks are gone. */
 void kn_vcpu_exit(void)
 {
 	struct kn_vm *vm, *next;
 
-	flush_work(&reap_work);
+	spin_lock(&kn_lock);
+	list_for_each_entry_safe(vm, next, &vms, node)
+		vm_destroy(vm);
+	spin_unlock(&kn_lock);
 
-	list_for_each_entry_safe(vm, next, &vms, node) {
-		kn_stats_remove_vm(vm->debugfs);
-		kfree(vm);
-	}
+	schedule_work(&reap_work);
+	flush_work(&reap_work);
 	srcu_barrier(&kn_srcu);
 }

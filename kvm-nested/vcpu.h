@@ -16,32 +16,36 @@ struct kn_vm {
 	struct list_head vcpus;		/* of struct kn_vcpu */
 	struct kvm *kvm;		/* a key, not a reference */
 	struct dentry *debugfs;
-	struct kn_counters departed;	/* of vCPUs released */
+	struct kn_counters departed;	/* of vCPUs that died */
 };
 
 struct kn_vcpu {
 	struct hlist_node hash;
 	struct list_head node;		/* in kn_vm.vcpus */
-	struct kvm_vcpu *vcpu;
+	struct kvm_vcpu *vcpu;		/* a key, not a reference */
 	struct kn_vm *vm;
+	bool adopted;			/* holds a reference to the module */
 	struct rcu_head rcu;
 	struct kn_counters counters;
 };
 
 /*
- * Read-held by every hook body.  Whoever holds it may use the kn_vcpu of the
- * vCPU it runs on to the end, even if that is released meanwhile.
+ * Read-held by every hook.  Whoever holds it may use the kn_vcpu of the vCPU it
+ * runs on to the end, even if that is released meanwhile.
  */
 extern struct srcu_struct kn_srcu;
 
+void kn_vcpu_open(void);
+void kn_vcpu_close(void);
 void kn_vcpu_exit(void);
 
 struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu);
 struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu);
 void kn_vcpu_release(struct kvm_vcpu *vcpu);
+void kn_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kn_vm_destroy(struct kvm *kvm);
 void kn_vcpu_set_enable(bool on);
-bool kn_vcpu_enabled(void);
+bool kn_vcpu_get_enable(void);
 
 void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum);
 

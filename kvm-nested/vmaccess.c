@@ -39,7 +39,7 @@ static int vmaccess_fallback(struct kn_vcpu *kv, enum kn_fallback cause)
 
 static unsigned int vmaccess_size(struct vmaccess *access)
 {
-	return kvm_vcpu_in_long_mode(access->vcpu) ? sizeof(u64) : sizeof(u32);
+	return kn_in_long_mode(access->vcpu) ? sizeof(u64) : sizeof(u32);
 }
 
 /* Returns KN_STOCK, with the cause counted, for an access that is not handled here. */
@@ -50,19 +50,19 @@ static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_
 	if (!READ_ONCE(kn_vmaccess_enable))
 		return vmaccess_fallback(kv, KN_FALLBACK_OFF);
 
-	if (kvm_vcpu_in_l2(vcpu))
+	if (kn_in_l2(vcpu))
 		return vmaccess_fallback(kv, KN_FALLBACK_L2);
 
-	if (nested_uses_evmcs(vcpu))
+	if (kn_uses_evmcs(vcpu))
 		return vmaccess_fallback(kv, KN_FALLBACK_EVMCS);
 
 	access->vcpu = vcpu;
-	access->info = operand_decode(kvm_vmcs_read(VMX_INSTRUCTION_INFO));
-	access->field = vmcs12_field_find(kvm_vcpu_read_reg(vcpu, access->info.reg2));
+	access->info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
+	access->field = vmcs12_field_find(kn_read_reg(vcpu, access->info.reg2));
 	by_field[access->field]++;
 
 	if (!access->info.is_reg &&
-	    (access->info.segment >= OPERAND_NR_SEGS || kvm_vcpu_has_lam(vcpu)))
+	    (access->info.segment >= OPERAND_NR_SEGS || kn_has_lam(vcpu)))
 		return vmaccess_fallback(kv, KN_FALLBACK_OPERAND);
 
 	return 0;
@@ -89,7 +89,7 @@ static int vmx_fail_invalid(struct kvm_vcpu *vcpu)
 /* The error number needs no copy to the hardware shadow VMCS, which never has it. */
 static int vmx_fail_valid(struct kvm_vcpu *vcpu, u32 error)
 {
-	vmcs12_field_write(nested_cached_vmcs12(vcpu), VMCS12_VM_INSTRUCTION_ERROR, error);
+	vmcs12_field_write(kn_cached_vmcs12(vcpu), VMCS12_VM_INSTRUCTION_ERROR, error);
 	return vmx_status(vcpu, X86_EFLAGS_ZF);
 }
 
@@ -100,13 +100,13 @@ static int vmx_fail_valid(struct kvm_vcpu *vcpu, u32 error)
  */
 static bool vmaccess_permitted(struct kvm_vcpu *vcpu)
 {
-	if (!nested_in_vmx_operation(vcpu)) {
+	if (!kn_in_vmx_operation(vcpu)) {
 		kn_call(kvm_queue_exception)(vcpu, UD_VECTOR);
 		return false;
 	}
 
 	/* The privilege level is SS's DPL, bits 6:5. */
-	if (kvm_vmcs_read(GUEST_SS_AR_BYTES) >> 5 & 3) {
+	if (kn_vmcs_read(GUEST_SS_AR_BYTES) >> 5 & 3) {
 		kn_call(kvm_queue_exception_e)(vcpu, GP_VECTOR, 0);
 		return false;
 	}
@@ -120,9 +120,9 @@ static bool vmaccess_translate(struct vmaccess *access, bool write)
 	const struct operand_info *info = &access->info;
 	struct kvm_vcpu *vcpu = access->vcpu;
 	struct operand_access mode = {
-		.long_mode = kvm_vcpu_in_long_mode(vcpu),
+		.long_mode = kn_in_long_mode(vcpu),
 		.write = write,
-		.linear_bits = kvm_vcpu_linear_bits(vcpu),
+		.linear_bits = kn_linear_bits(vcpu),
 		.size = vmaccess_size(access),
 	};
 	struct operand_segment seg = {};
@@ -131,17 +131,17 @@ static bool vmaccess_translate(struct vmaccess *access, bool write)
 	int vector;
 
 	if (info->has_base)
-		base = kvm_vcpu_read_reg(vcpu, info->base);
+		base = kn_read_reg(vcpu, info->base);
 	if (info->has_index)
-		index = kvm_vcpu_read_reg(vcpu, info->index);
-	offset = operand_offset(info, kvm_vmcs_read(EXIT_QUALIFICATION), base, index);
+		index = kn_read_reg(vcpu, info->index);
+	offset = operand_offset(info, kn_vmcs_read(EXIT_QUALIFICATION), base, index);
 
 	/* Fields of consecutive segments are two encodings apart. */
 	if (!mode.long_mode || info->segment >= OPERAND_SEG_FS)
-		seg.base = kvm_vmcs_read(GUEST_ES_BASE + 2 * info->segment);
+		seg.base = kn_vmcs_read(GUEST_ES_BASE + 2 * info->segment);
 	if (!mode.long_mode) {
-		seg.limit = kvm_vmcs_read(GUEST_ES_LIMIT + 2 * info->segment);
-		seg.access_rights = kvm_vmcs_read(GUEST_ES_AR_BYTES + 2 * info->segment);
+		seg.limit = kn_vmcs_read(GUEST_ES_LIMIT + 2 * info->segment);
+		seg.access_rights = kn_vmcs_read(GUEST_ES_AR_BYTES + 2 * info->segment);
 	}
 
 	vector = operand_linear(info, &seg, &mode, offset, &linear);
@@ -165,22 +165,22 @@ int kn_vmread(struct kn_vcpu *kv)
 	if (vmaccess_decode(kv, &access, kv->counters.vmread))
 		return KN_STOCK;
 
-	if (nested_is_vmcs12_lazy(vcpu) && vmcs12_field_is_lazy(access.field))
+	if (kn_is_vmcs12_lazy(vcpu) && vmcs12_field_is_lazy(access.field))
 		return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
 
 	if (!vmaccess_permitted(vcpu))
 		return 1;
 
-	if (nested_current_vmptr(vcpu) == KVM_INVALID_GPA)
+	if (kn_current_vmptr(vcpu) == KN_INVALID_GPA)
 		return vmx_fail_invalid(vcpu);
 
 	if (access.field == VMCS12_NO_FIELD)
 		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
 
-	value = vmcs12_field_read(nested_cached_vmcs12(vcpu), access.field);
+	value = vmcs12_field_read(kn_cached_vmcs12(vcpu), access.field);
 
 	if (access.info.is_reg) {
-		kvm_vcpu_write_reg(vcpu, access.info.reg1, value);
+		kn_write_reg(vcpu, access.info.reg1, value);
 		return vmx_succeed(vcpu);
 	}
 
@@ -199,7 +199,7 @@ int kn_vmread(struct kn_vcpu *kv)
 static bool vmwrite_allowed(struct vmaccess *access)
 {
 	return !vmcs12_field_is_readonly(access->field) ||
-	       nested_can_vmwrite_any_field(access->vcpu);
+	       kn_can_vmwrite_any_field(access->vcpu);
 }
 
 /*
@@ -219,7 +219,7 @@ static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
 		return vmaccess_fallback(kv, KN_FALLBACK_RO_SHADOW);
 	default:
 		/* A dirty VMCS12 must be complete, or the next entry loads old values. */
-		return nested_is_vmcs12_lazy(kv->vcpu) ?
+		return kn_is_vmcs12_lazy(kv->vcpu) ?
 		       vmaccess_fallback(kv, KN_FALLBACK_LAZY) : 0;
 	}
 }
@@ -239,11 +239,11 @@ int kn_vmwrite(struct kn_vcpu *kv)
 	if (!vmaccess_permitted(vcpu))
 		return 1;
 
-	if (nested_current_vmptr(vcpu) == KVM_INVALID_GPA)
+	if (kn_current_vmptr(vcpu) == KN_INVALID_GPA)
 		return vmx_fail_invalid(vcpu);
 
 	if (access.info.is_reg) {
-		value = kvm_vcpu_read_reg(vcpu, access.info.reg1);
+		value = kn_read_reg(vcpu, access.info.reg1);
 	} else {
 		if (!vmaccess_translate(&access, false))
 			return 1;
@@ -263,11 +263,11 @@ int kn_vmwrite(struct kn_vcpu *kv)
 	if (access.field >= VMCS12_GUEST_ES_AR_BYTES && access.field <= VMCS12_GUEST_TR_AR_BYTES)
 		value &= AR_BYTES_MASK;
 
-	vmcs12_field_write(nested_cached_vmcs12(vcpu), access.field, value);
+	vmcs12_field_write(kn_cached_vmcs12(vcpu), access.field, value);
 
 	/* What L1 can write without an exit is loaded at each entry, dirty or not. */
 	if (vmcs12_fields[access.field].shadow != VMCS12_SHADOW_RW)
-		nested_set_dirty_vmcs12(vcpu);
+		kn_set_dirty_vmcs12(vcpu);
 
 	return vmx_succeed(vcpu);
 }

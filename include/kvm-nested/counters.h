@@ -9,7 +9,8 @@
  * unsigned 64-bit event counts that only grow while their VM lives.
  *
  *	exit.REASON.module	VMX instructions of an L1 that the module emulated
- *	exit.REASON.stock	... that were left to the stock handler
+ *	exit.REASON.stock	... that were left to the stock handler; also those
+ *				of an L2 that L1 lets through
  *	l2exit.REASON.l1	VM exits of an L2 that L1 was given
  *	l2exit.REASON.l0	... that L0 kept for itself
  *	vmread.FIELD		VMREADs of L1 that trapped, by field
