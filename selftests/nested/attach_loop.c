@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that an L2 on two vCPUs runs on and on with the same results, whatever is done to the module
- * meanwhile.
+ * Verify that an L2 on two vCPUs runs on and on with the same results, whatever is done to the
+ * module meanwhile.
  *
  *   attach_loop [--rounds N | --until FILE]
  *
- * Without --until it ends after 1000 rounds of each vCPU or N; with it, when FILE exists. For a test
- * that inserts and removes the module the other way is: start it in the background, do that, create
- * FILE and wait.
+ * Ends after 1000 rounds of each vCPU, or N, or when FILE exists. To insert and remove the module
+ * meanwhile, start it in the background with --until, do that, create FILE and wait.
  */
 #include <getopt.h>
 #include <pthread.h>

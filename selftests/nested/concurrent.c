@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that two vCPUs of one VM and the vCPUs of two VMs, each an L1 with an L2 of its own, do not
- * disturb each other when they run at the same time.
+ * Verify that two vCPUs of one VM and the vCPUs of two VMs, each an L1 with an L2 of its own, do
+ * not disturb each other when they run at the same time.
  */
 #include <pthread.h>
 

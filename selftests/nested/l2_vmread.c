@@ -128,7 +128,7 @@ static void check_shadow(struct vmx_pages *vmx)
 	struct kn_check *check = KN_SITE("L1 finds what L2 wrote in the shadow VMCS");
 	uint64_t value = 0;
 
-	/* The current VMCS still says that the shadow VMCS is in use: clear it before loading it. */
+	/* The link pointer still names it: clear it before loading it. */
 	GUEST_ASSERT(kn_vmclear(vmx->shadow_vmcs_gpa) == VM_SUCCEED);
 	GUEST_ASSERT(kn_vmptrld(vmx->shadow_vmcs_gpa) == VM_SUCCEED);
 	for (unsigned int i = 0; i < KN_NR_FIELDS; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that VMX instructions of a 64-bit L1 raise #GP at CPL 3 and #UD in compatibility mode, in VMX
- * operation, that they raise #UD outside it at any CPL, and that VMCS and L1 are unharmed.
+ * Verify that VMX instructions of a 64-bit L1 in VMX operation raise #GP at CPL 3 and #UD in
+ * compatibility mode, that outside it they raise #UD at CPL 3, too, and that nothing else happens.
  *
  * User space moves the vCPU to each instruction in the mode in question; an INT3 stands behind it.
  */
@@ -24,33 +24,29 @@ static const char * const names[] = {
 	"VMREAD of no field", "INVEPT", "INVVPID",
 };
 
-extern const uint8_t insns[];
-
-/* Each with an INT3 in sixteen bytes; RAX points to memory, RCX holds a field. */
-asm(".pushsection .text\n\t"
-    ".macro insn text:vararg\n\t"
-    ".balign 16, 0xcc\n\t"
-    "\\text\n\t"
-    "int3\n\t"
-    ".endm\n\t"
-    ".balign 16\n"
-    "insns:\n\t"
-    "insn vmxon (%rax)\n\t"
-    "insn vmxoff\n\t"
-    "insn vmclear (%rax)\n\t"
-    "insn vmptrld (%rax)\n\t"
-    "insn vmptrst (%rax)\n\t"
-    "insn vmlaunch\n\t"
-    "insn vmresume\n\t"
-    "insn vmread %rcx, %rdx\n\t"
-    "insn vmread %rcx, (%rax)\n\t"
-    "insn vmwrite %rdx, %rcx\n\t"
-    "insn vmwrite (%rax), %rcx\n\t"
-    "insn vmread %rsi, %rdx\n\t"
-    "insn invept (%rax), %rsi\n\t"
-    "insn invvpid (%rax), %rsi\n\t"
-    ".balign 16, 0xcc\n\t"
-    ".popsection");
+/* Each with an INT3 in sixteen bytes; RAX points to memory, RCX holds a field, RSI none. */
+static void __attribute__((naked, aligned(16))) insns(void)
+{
+	asm(".macro insn text:vararg\n\t"
+	    "\\text\n\t"
+	    "int3\n\t"
+	    ".balign 16, 0xcc\n\t"
+	    ".endm\n\t"
+	    "insn vmxon (%rax)\n\t"
+	    "insn vmxoff\n\t"
+	    "insn vmclear (%rax)\n\t"
+	    "insn vmptrld (%rax)\n\t"
+	    "insn vmptrst (%rax)\n\t"
+	    "insn vmlaunch\n\t"
+	    "insn vmresume\n\t"
+	    "insn vmread %rcx, %rdx\n\t"
+	    "insn vmread %rcx, (%rax)\n\t"
+	    "insn vmwrite %rdx, %rcx\n\t"
+	    "insn vmwrite (%rax), %rcx\n\t"
+	    "insn vmread %rsi, %rdx\n\t"
+	    "insn invept (%rax), %rsi\n\t"
+	    "insn invvpid (%rax), %rsi\n\t");
+}
 
 static struct kn_check cpl3_outside[ARRAY_SIZE(names)];
 KN_GROUP(cpl3_outside, ARRAY_SIZE(names));

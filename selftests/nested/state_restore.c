@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Verify that a VM saved in L1, with and without a current VMCS, and in L2, and restored into a new
- * one, has all its VMCS fields, goes on with VMREAD and VMWRITE, and runs L1 and L2 on.
+ * one or into itself, has all its VMCS fields, goes on with VMREAD and VMWRITE, and runs L1 and L2.
  */
 #include "counter.h"
 #include "field.h"
@@ -107,10 +107,13 @@ static void check_all_fields(struct vmx_pages *vmx)
 		kn_expect_at(read, "value", value & mask, kn_field_pattern(field, 1) & mask,
 			     field->encoding);
 	}
-	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
-		kn_expect_at(write, "outcome", kn_vmwrite(kn_fields[i].encoding,
-			     kn_field_pattern(&kn_fields[i], 2)), VM_SUCCEED,
-			     kn_fields[i].encoding);
+	for (unsigned int i = 0; i < KN_NR_FIELDS; i++) {
+		const struct kn_field *field = &kn_fields[i];
+
+		value = kn_field_pattern(field, 2);
+		kn_expect_at(write, "outcome", kn_vmwrite(field->encoding, value), VM_SUCCEED,
+			     field->encoding);
+	}
 
 	GUEST_ASSERT(kn_vmclear(vmx->shadow_vmcs_gpa) == VM_SUCCEED);
 	GUEST_SYNC(STAGE_CLEARED);
@@ -171,8 +174,9 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	GUEST_DONE();
 }
 
-/* Moves the VM into a new one, and returns the new vCPU. */
-static struct kvm_vcpu *restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t stage)
+/* Restores the saved state of @vcpu, in a new VM or in itself, and returns the vCPU to go on with. */
+static struct kvm_vcpu *restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t stage,
+				bool in_place)
 {
 	struct kn_check *same = KN_SITE("registers survive each restore");
 	struct kvm_regs before = {}, after = {};
@@ -180,26 +184,29 @@ static struct kvm_vcpu *restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64
 
 	state = vcpu_save_state(vcpu);
 	vcpu_regs_get(vcpu, &before);
-	kvm_vm_release(vm);
-
-	vcpu = vm_recreate_with_one_vcpu(vm);
-	vcpu_load_state(vcpu, state);
+	if (in_place) {
+		/* The VMX capabilities among the MSRs are fixed in VMX operation. */
+		vcpu_nested_state_set(vcpu, &state->nested);
+		vcpu_sregs_set(vcpu, &state->sregs);
+		vcpu_regs_set(vcpu, &state->regs);
+	} else {
+		kvm_vm_release(vm);
+		vcpu = vm_recreate_with_one_vcpu(vm);
+		vcpu_load_state(vcpu, state);
+	}
 	kvm_x86_state_cleanup(state);
 	vcpu_regs_get(vcpu, &after);
 	kn_expect_at(same, "difference", memcmp(&before, &after, sizeof(before)), 0, stage);
 	return vcpu;
 }
 
-int main(int argc, char *argv[])
+static void run_stages(bool in_place)
 {
 	struct kn_check *stages = KN_SITE("the guest comes to each stage");
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 
-	kn_begin();
-	TEST_REQUIRE(kvm_has_cap(KVM_CAP_NESTED_STATE));
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-
 	for (uint64_t stage = STAGE_NO_VMCS; stage < NR_STAGES; stage++) {
 		uint64_t reached = kn_run(vcpu);
 
@@ -210,10 +217,23 @@ int main(int argc, char *argv[])
 			KN_COUNTED(vm, "vmread.TSC_OFFSET", 1);
 			KN_COUNTED(vm, "exit.VMREAD.module", 1);
 		}
-		vcpu = restore(vm, vcpu, stage);
+		vcpu = restore(vm, vcpu, stage, in_place);
 	}
 	kn_run(vcpu);
+	if (in_place) {
+		KN_COUNTED(vm, "state.saved", 1);
+		KN_COUNTED(vm, "state.restored", 1);
+	}
 	kn_collect(vm);
 	kvm_vm_free(vm);
+}
+
+int main(int argc, char *argv[])
+{
+	kn_begin();
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_NESTED_STATE));
+
+	run_stages(false);
+	run_stages(true);
 	kn_report();
 }
