@@ -28,21 +28,28 @@ default_model()
 }
 
 # As many hosts as cores, on the machine and for all its users: folders can be locked by anybody.
+# Who waits, waits in a queue for the right to look for a free one.
 take_slot()
 {
-	local slots=/tmp/kvm-nested-lab.slots fd i waited=''
+	local slots=/tmp/kvm-nested-lab.slots queue fd i
 
 	for ((i = 0; i < $(nproc); i++)); do
 		mkdir -p "$slots/$i"
 	done
+	exec {queue}<"$slots"
+	flock -n "$queue" || {
+		say "waiting for a free emulated host, there are at most $(nproc)"
+		flock "$queue"
+	}
 	while :; do
 		for i in "$slots"/*; do
 			exec {fd}<"$i"
-			flock -n "$fd" && return
+			if flock -n "$fd"; then
+				exec {queue}<&-
+				return
+			fi
 			exec {fd}<&-
 		done
-		[ "$waited" ] || say "waiting: $(nproc) emulated hosts are running"
-		waited=1
 		sleep 0.5
 	done
 }
@@ -66,7 +73,7 @@ put()
 	[ -e "$from" ] || die "no such file: $from"
 	to=$work/guest/${to:-$(basename "$from")}
 	mkdir -p "$(dirname "$to")"
-	cp -aT "$from" "$to"
+	cp -aHT "$from" "$to"
 }
 
 build_run_disk()

@@ -24,10 +24,9 @@ TIMED_OUT, UNTRUSTED = 124, 125
 # Only lines of the kernel count: a test may well print the word WARNING.
 KERNEL_LINE = re.compile(r"\[ *\d+\.\d{6}\](?:\[[^]]*\])? (.*)")
 COMPLAINT = re.compile(
-    r"WARNING: |BUG[: ]|kernel BUG at|Oops|Kernel panic|general protection fault|double fault|"
-    r"INFO: (rcu|task|possible|suspicious)|rcu: INFO|watchdog: |Missing ENDBR|UBSAN: |"
-    r"unchecked MSR access|list_(add|del) corruption|Slab cache still has objects|"
-    r"(Objects|objects) remaining|kmemleak: |traps: ")
+    r"WARNING: |BUG[: ]|kernel BUG at|Oops|\[#\d+\]|Kernel panic|double fault|Missing ENDBR|"
+    r"INFO: (rcu|task|possible|suspicious)|rcu: INFO|watchdog: |UBSAN: |unchecked MSR access|"
+    r"list_(add|del) corruption|[Oo]bjects remaining|Slab cache still has objects|kmemleak: ")
 # After these the guest may never reach its end: give it some seconds to finish the report.
 HOPELESS = re.compile(r"Kernel panic|soft lockup|hard LOCKUP|rcu: INFO|INFO: rcu")
 REPORT_SECONDS = 10
