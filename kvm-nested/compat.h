@@ -13,8 +13,8 @@
  * What vmaccess.c and vmcs12.c repeat of stock behaviour was compared with these
  * series.  Another one may differ where no symbol and no structure tells.
  */
-#define KN_KERNEL_SERIES (LINUX_VERSION_CODE >> 8)
-#if KN_KERNEL_SERIES != KERNEL_VERSION(6, 1, 0) >> 8 && KN_KERNEL_SERIES != KERNEL_VERSION(6, 12, 0) >> 8
+#define KN_SERIES (LINUX_VERSION_CODE >> 8)
+#if KN_SERIES != KERNEL_VERSION(6, 1, 0) >> 8 && KN_SERIES != KERNEL_VERSION(6, 12, 0) >> 8
 #error "kvm-nested has not been compared with the KVM of this kernel series, only with 6.1 and 6.12"
 #endif
 

@@ -37,11 +37,13 @@ footprint()
 	cat /sys/kernel/debug/kprobes/list 2>/dev/null
 }
 
-# knt_table shows all of kvm-intel's exit handlers; $1: more parameters
+# knt_table shows all of kvm-intel's exit handlers; $1: more parameters. Reading /proc/kallsyms is
+# slow work for an emulated host.
 show_table()
 {
-	address=$(sed -n 's/^\([0-9a-f]*\) . kvm_vmx_exit_handlers\t.*/\1/p' /proc/kallsyms)
-	insmod /load/knt_table.ko table=0x"$address" entries=60 "$@"
+	[ -e /tmp/table ] ||
+		sed -n 's/^\([0-9a-f]*\) . kvm_vmx_exit_handlers\t.*/\1/p' /proc/kallsyms >/tmp/table
+	insmod /load/knt_table.ko table=0x"$(cat /tmp/table)" entries=60 "$@"
 }
 
 # shellcheck disable=SC2034 # for who sources this
