@@ -174,7 +174,7 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	GUEST_DONE();
 }
 
-/* Restores the saved state of @vcpu, in a new VM or in itself, and returns the vCPU from then on. */
+/* Restores the saved state of @vcpu, in a new VM or in itself, and returns the vCPU to use then. */
 static struct kvm_vcpu *restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu, uint64_t stage,
 				bool in_place)
 {
