@@ -101,6 +101,7 @@ build_run_disk()
 		load=$load
 		profile=$profiling
 		interactive=$interactive
+		timeout=$timeout
 	O
 	archive "$work/guest" >"$work/run.cpio"
 	"$lab/diskimage.py" run "$kernel_options" "$work/run.cpio" "$work/run.img"
