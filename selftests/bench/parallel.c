@@ -140,6 +140,6 @@ static void run_parallel(const struct metric *metric)
 }
 
 const struct metric parallel_metrics[] = {
-	{ "ept-parallel-4", .run = run_parallel, .units = 512, .batches = 5 },
+	{ "ept-parallel-4", .run = run_parallel, .units = 256, .batches = 3 },
 	{ }
 };
