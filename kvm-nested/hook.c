@@ -14,9 +14,6 @@
 
 #include <linux/delay.h>
 #include <linux/ftrace.h>
-#include <linux/kallsyms.h>
-#include <linux/kprobes.h>
-#include <linux/module.h>
 #include <asm/text-patching.h>
 
 #include "hook.h"
@@ -24,16 +21,7 @@
 #include "vcpu.h"
 #include "vmaccess.h"
 
-#define pr_no(fmt, ...) pr_err("not attached: " fmt "\n", ##__VA_ARGS__)
-
-/* Pinned while attached. */
-static struct module *kvm_intel;
-
-/* Everything the module calls: KVM's functions, then the displaced ones. */
-
-#define X(module, symbol, ...) DEFINE_STATIC_CALL_NULL(kn_##symbol, kn_##symbol##_fn);
-KN_CALLS(X)
-#undef X
+/* The displaced functions. */
 
 #define X(reason, handler) DEFINE_STATIC_CALL_NULL(kn_##handler, kn_exit_handler_fn);
 KN_INSNS(X)
@@ -46,35 +34,6 @@ typedef bool nested_reflect_fn(struct kvm_vcpu *vcpu);
 DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, nested_get_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, nested_set_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_nested_vmx_reflect_vmexit, nested_reflect_fn);
-
-struct call {
-	const char *module;
-	const char *symbol;
-	bool redirected;	/* by ftrace: enter behind its site */
-	struct static_call_key *key;
-	void *tramp;
-};
-
-#define CALL(_module, _symbol, _redirected)				\
-	{								\
-		.module = #_module,					\
-		.symbol = #_symbol,					\
-		.redirected = (_redirected),				\
-		.key = &STATIC_CALL_KEY(kn_##_symbol),			\
-		.tramp = STATIC_CALL_TRAMP_ADDR(kn_##_symbol),		\
-	},
-
-static const struct call calls[] = {
-#define X(module, symbol, ...) CALL(module, symbol, false)
-	KN_CALLS(X)
-#undef X
-#define X(reason, handler) CALL(kvm_intel, handler, false)
-	KN_INSNS(X)
-#undef X
-	CALL(kvm_intel, vmx_get_nested_state, false)
-	CALL(kvm_intel, vmx_set_nested_state, false)
-	CALL(kvm_intel, nested_vmx_reflect_vmexit, true)
-};
 
 /* The replacements. */
 
@@ -190,212 +149,19 @@ static bool hook_reflect_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 	bool reflected;
+	u32 reason;
 	int idx;
 
 	idx = srcu_read_lock(&kn_srcu);
 	kv = kn_vcpu_find(vcpu);
-	if (kv) {
-		u32 reason = min_t(u32, (u16)kn_exit_reason(vcpu), KN_NR_REASONS - 1);
-
-		reflected = static_call(kn_nested_vmx_reflect_vmexit)(vcpu);
-		if (reflected)
-			kv->counters.l2exit_l1[reason]++;
-		else
-			kv->counters.l2exit_l0[reason]++;
-	} else {
-		reflected = static_call(kn_nested_vmx_reflect_vmexit)(vcpu);
-	}
+	reason = min_t(u32, (u16)kn_exit_reason(vcpu), KN_NR_REASONS - 1);
+	reflected = static_call(kn_nested_vmx_reflect_vmexit)(vcpu);
+	if (kv && reflected)
+		kv->counters.l2exit_l1[reason]++;
+	else if (kv)
+		kv->counters.l2exit_l0[reason]++;
 	srcu_read_unlock(&kn_srcu, idx);
 	return reflected;
-}
-
-/* Symbols of the running kernel. */
-
-typedef unsigned long kallsyms_lookup_name_fn(const char *name);
-DEFINE_STATIC_CALL_NULL(kn_kallsyms_lookup_name, kallsyms_lookup_name_fn);
-
-/*
- * kallsyms_lookup_name() is not exported; a kprobe that is never armed tells
- * where it is.  With IBT that is behind its ENDBR, where a direct call may go.
- */
-static int find_kallsyms(void)
-{
-	struct kprobe kp = {
-		.symbol_name = "kallsyms_lookup_name",
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	int r;
-
-	r = register_kprobe(&kp);
-	if (r) {
-		pr_no("no kprobe on kallsyms_lookup_name (error %d): the kernel needs CONFIG_KPROBES",
-		      r);
-		return r;
-	}
-	static_call_update(kn_kallsyms_lookup_name, (kallsyms_lookup_name_fn *)kp.addr);
-	unregister_kprobe(&kp);
-	return 0;
-}
-
-/* Zero if there is no such symbol. */
-static unsigned long lookup(const char *module, const char *symbol)
-{
-	char name[MODULE_NAME_LEN + KSYM_NAME_LEN];
-
-	scnprintf(name, sizeof(name), "%s:%s", module, symbol);
-	return static_call(kn_kallsyms_lookup_name)(name);
-}
-
-/* The same, and says it in the log. */
-static unsigned long resolve(const char *module, const char *symbol)
-{
-	unsigned long address = lookup(module, symbol);
-
-	if (!address)
-		pr_no("symbol %s:%s is missing: this kernel is not one the module knows", module,
-		      symbol);
-	return address;
-}
-
-/*
- * A module that ends its life is off the list that kallsyms walks, and then
- * waits for everybody who may have seen it there.
- */
-static struct module *module_get_live(const char *name)
-{
-	struct module *module;
-
-	preempt_disable();
-	module = (struct module *)lookup(name, "__this_module");
-	if (module && (module->state != MODULE_STATE_LIVE || !try_module_get(module)))
-		module = NULL;
-	preempt_enable();
-	return module;
-}
-
-#define GNU_BUILD_ID_TYPE 3
-
-/* The build-id of a loaded module as hexadecimal digits, empty if it has none. */
-static void module_build_id(struct module *module, char *hex, size_t size)
-{
-	void *notes = module->notes_attrs;
-	struct bin_attribute *attrs;
-	unsigned int i;
-
-	hex[0] = '\0';
-	if (!notes)
-		return;
-
-	attrs = notes + KN_OFFSET_module_notes_attrs_attrs;
-	for (i = 0; i < *kn_member(notes, module_notes_attrs, notes, unsigned int); i++) {
-		/* Header, "GNU" with its zero, and the id. */
-		const u32 *note = attrs[i].private;
-
-		if (attrs[i].size < 16 || note[0] != 4 || note[2] != GNU_BUILD_ID_TYPE ||
-		    memcmp(&note[3], "GNU", 4) || note[1] > attrs[i].size - 16 ||
-		    2 * note[1] >= size)
-			continue;
-		*bin2hex(hex, &note[4], note[1]) = '\0';
-		return;
-	}
-}
-
-/* Whether this kvm-intel, pinned, is one to work with. */
-static int check_kvm_intel(void)
-{
-	char build_id[2 * 32 + 1];
-	bool *nested, *evmcs;
-
-	module_build_id(kvm_intel, build_id, sizeof(build_id));
-	if (strcmp(build_id, KN_KVM_INTEL_BUILD_ID)) {
-		pr_no("built for kvm-intel %s, but %s is loaded: rebuild kvm-nested for this kernel",
-		      KN_KVM_INTEL_BUILD_ID, build_id[0] ? build_id : "one without a build-id");
-		return -ENOEXEC;
-	}
-
-	nested = (bool *)resolve("kvm_intel", "nested");
-	if (!nested)
-		return -ENOENT;
-	if (!*nested) {
-		pr_no("kvm-intel has nested virtualization off: reload it with nested=1");
-		return -EOPNOTSUPP;
-	}
-
-	/* kvm-intel clears the parameter where it does not keep its own VMCSs so. */
-	evmcs = (bool *)lookup("kvm_intel", "enlightened_vmcs");
-	if (evmcs && *evmcs) {
-		pr_no("kvm-intel keeps its VMCSs in Hyper-V's format: reload it with enlightened_vmcs=0");
-		return -EOPNOTSUPP;
-	}
-
-	return 0;
-}
-
-/* Takes a reference to kvm-intel if this is a machine to work on. */
-static int pin_kvm_intel(void)
-{
-	int r;
-
-	if (!boot_cpu_has(X86_FEATURE_VMX)) {
-		pr_no("this CPU has no VT-x, or the firmware or a hypervisor hides it");
-		return -EOPNOTSUPP;
-	}
-
-	kvm_intel = module_get_live("kvm_intel");
-	if (!kvm_intel) {
-		pr_no("the module kvm-intel is not loaded: run 'modprobe kvm-intel' first");
-		return -ENODEV;
-	}
-
-	r = check_kvm_intel();
-	if (r)
-		module_put(kvm_intel);
-	return r;
-}
-
-/*
- * Where a function goes on behind its ftrace site, or zero if that is elsewhere.
- * The site is a NOP, a call, or a breakpoint while ftrace changes one into the
- * other.  A kernel that tracks call depth (retbleed=stuff) warns once that there
- * is no padding before this address, and does not count the call.
- */
-static unsigned long behind_ftrace_site(unsigned long function)
-{
-	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-	u8 first;
-
-	if (is_endbr(*(u32 *)function))
-		function += ENDBR_INSN_SIZE;
-
-	first = READ_ONCE(*(u8 *)function);
-	if (first != CALL_INSN_OPCODE && first != INT3_INSN_OPCODE &&
-	    memcmp((void *)function, nop, sizeof(nop)))
-		return 0;
-
-	return function + CALL_INSN_SIZE;
-}
-
-static int attach_calls(void)
-{
-	unsigned long address;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(calls); i++) {
-		address = resolve(calls[i].module, calls[i].symbol);
-		if (!address)
-			return -ENOENT;
-
-		if (calls[i].redirected) {
-			address = behind_ftrace_site(address);
-			if (!address) {
-				pr_no("%s can't be traced by ftrace", calls[i].symbol);
-				return -EOPNOTSUPP;
-			}
-		}
-		__static_call_update(calls[i].key, calls[i].tramp, (void *)address);
-	}
-
-	return 0;
 }
 
 /* Pointers that kvm-intel calls through. */
@@ -403,6 +169,7 @@ static int attach_calls(void)
 struct swap {
 	const char *symbol;	/* what the pointer holds in a stock kernel */
 	struct static_call_key *displaced;
+	void *tramp;
 	void *hook;
 	void **slot;		/* NULL until swapped */
 };
@@ -411,6 +178,7 @@ struct swap {
 	{							\
 		.symbol = #_symbol,				\
 		.displaced = &STATIC_CALL_KEY(kn_##_symbol),	\
+		.tramp = STATIC_CALL_TRAMP_ADDR(kn_##_symbol),	\
 		.hook = (_hook),				\
 	}
 
@@ -425,8 +193,13 @@ static struct swap set_state_swap = SWAP(vmx_set_nested_state, hook_set_nested_s
 
 static int swap_in(struct swap *swap, void **slot)
 {
-	void *stock = swap->displaced->func;
+	void *stock = (void *)kn_symbol("kvm_intel", swap->symbol);
 	void *found;
+
+	if (!stock)
+		return -ENOENT;
+
+	__static_call_update(swap->displaced, swap->tramp, stock);
 
 	found = cmpxchg(slot, stock, swap->hook);
 	if (found != stock) {
@@ -485,8 +258,8 @@ static int attach_swaps(void)
 	void **handlers;
 	int i, r;
 
-	handlers = (void **)resolve("kvm_intel", "kvm_vmx_exit_handlers");
-	ops = (struct kvm_x86_nested_ops *)resolve("kvm_intel", "vmx_nested_ops");
+	handlers = (void **)kn_symbol("kvm_intel", "kvm_vmx_exit_handlers");
+	ops = (struct kvm_x86_nested_ops *)kn_symbol("kvm_intel", "vmx_nested_ops");
 	if (!handlers || !ops)
 		return -ENOENT;
 
@@ -505,22 +278,33 @@ static int attach_swaps(void)
 
 /* Functions that kvm-intel calls directly. */
 
-static void notrace watch_vcpu_free(unsigned long ip, unsigned long parent_ip,
-				    struct ftrace_ops *ops, struct ftrace_regs *fregs)
-{
-	kn_vcpu_destroy((struct kvm_vcpu *)ftrace_regs_get_argument(fregs, 0));
-}
+enum watched {
+	WATCHED_FREE_NESTED,
+	WATCHED_VCPU_FREE,
+	WATCHED_VM_DESTROY,
+	NR_WATCHED,
+};
 
-static void notrace watch_free_nested(unsigned long ip, unsigned long parent_ip,
-				      struct ftrace_ops *ops, struct ftrace_regs *fregs)
-{
-	kn_vcpu_release((struct kvm_vcpu *)ftrace_regs_get_argument(fregs, 0));
-}
+static const char * const watched_symbols[] = {
+	[WATCHED_FREE_NESTED] = "free_nested",
+	[WATCHED_VCPU_FREE] = "vmx_vcpu_free",
+	[WATCHED_VM_DESTROY] = "vmx_vm_destroy",
+};
 
-static void notrace watch_vm_destroy(unsigned long ip, unsigned long parent_ip,
-				     struct ftrace_ops *ops, struct ftrace_regs *fregs)
+/* Where ftrace enters, as its callbacks are told. */
+static unsigned long watched_sites[NR_WATCHED];
+
+static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			  struct ftrace_regs *fregs)
 {
-	kn_vm_destroy((struct kvm *)ftrace_regs_get_argument(fregs, 0));
+	void *arg = (void *)ftrace_regs_get_argument(fregs, 0);
+
+	if (ip == watched_sites[WATCHED_FREE_NESTED])
+		kn_vcpu_release(arg);
+	else if (ip == watched_sites[WATCHED_VCPU_FREE])
+		kn_vcpu_destroy(arg);
+	else if (ip == watched_sites[WATCHED_VM_DESTROY])
+		kn_vm_destroy(arg);
 }
 
 static void notrace redirect_reflect_vmexit(unsigned long ip, unsigned long parent_ip,
@@ -529,102 +313,98 @@ static void notrace redirect_reflect_vmexit(unsigned long ip, unsigned long pare
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook_reflect_vmexit);
 }
 
-struct trace {
-	const char *symbol;
-	struct ftrace_ops ops;
-	bool registered;
-};
-
 /*
  * PERMANENT: kernel.ftrace_enabled=0 must not switch off what the module
  * depends on.
  */
-static struct trace traces[] = {
-	{
-		.symbol = "free_nested",
-		.ops = {
-			.func = watch_free_nested,
-			.flags = FTRACE_OPS_FL_PERMANENT,
-		},
-	},
-	{
-		.symbol = "vmx_vcpu_free",
-		.ops = {
-			.func = watch_vcpu_free,
-			.flags = FTRACE_OPS_FL_PERMANENT,
-		},
-	},
-	{
-		.symbol = "vmx_vm_destroy",
-		.ops = {
-			.func = watch_vm_destroy,
-			.flags = FTRACE_OPS_FL_PERMANENT,
-		},
-	},
-	{
-		.symbol = "nested_vmx_reflect_vmexit",
-		.ops = {
-			.func = redirect_reflect_vmexit,
-			.flags = FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_IPMODIFY,
-		},
-	},
+static struct ftrace_ops watch_ops = {
+	.func = watch,
+	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
-static void detach_trace(struct trace *trace)
+static struct ftrace_ops redirect_ops = {
+	.func = redirect_reflect_vmexit,
+	.flags = FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_IPMODIFY,
+};
+
+/*
+ * The ftrace site of a function, or zero with a word in the log.  The site is a
+ * NOP, a call, or a breakpoint while ftrace changes one into the other.
+ */
+static unsigned long find_site(const char *symbol)
 {
-	if (!trace->registered)
+	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+	unsigned long site = kn_symbol("kvm_intel", symbol);
+	u8 first;
+
+	if (!site)
+		return 0;
+
+	if (is_endbr(*(u32 *)site))
+		site += ENDBR_INSN_SIZE;
+
+	first = READ_ONCE(*(u8 *)site);
+	if (first != CALL_INSN_OPCODE && first != INT3_INSN_OPCODE &&
+	    memcmp((void *)site, nop, sizeof(nop))) {
+		pr_no("%s can't be traced by ftrace", symbol);
+		return 0;
+	}
+
+	return site;
+}
+
+static void detach_trace(struct ftrace_ops *ops)
+{
+	if (!(ops->flags & FTRACE_OPS_FL_ENABLED))
 		return;
 
-	unregister_ftrace_function(&trace->ops);
-	ftrace_free_filter(&trace->ops);
-	trace->registered = false;
+	unregister_ftrace_function(ops);
+	ftrace_free_filter(ops);
 }
 
-static int attach_trace(struct trace *trace)
+static int attach_trace(struct ftrace_ops *ops, const char *name, unsigned long *sites,
+			unsigned int nr_sites)
 {
-	unsigned long function = resolve("kvm_intel", trace->symbol);
 	int r;
 
-	if (!function)
-		return -ENOENT;
-
-	r = ftrace_set_filter_ip(&trace->ops, function, 0, 0);
+	r = ftrace_set_filter_ips(ops, sites, nr_sites, 0, 0);
+	if (!r)
+		r = register_ftrace_function(ops);
 	if (r) {
-		pr_no("%s can't be traced by ftrace (error %d)", trace->symbol, r);
-		return r;
-	}
-
-	r = register_ftrace_function(&trace->ops);
-	if (r) {
-		ftrace_free_filter(&trace->ops);
+		ftrace_free_filter(ops);
 		pr_no("%s can't be traced (error %d): another module or live patch redirects it, or kernel.ftrace_enabled is 0",
-		      trace->symbol, r);
-		return r;
+		      name, r);
 	}
-
-	trace->registered = true;
-	return 0;
-}
-
-static void detach_traces(void)
-{
-	int i;
-
-	for (i = ARRAY_SIZE(traces) - 1; i >= 0; i--)
-		detach_trace(&traces[i]);
+	return r;
 }
 
 static int attach_traces(void)
 {
+	static const char reflect[] = "nested_vmx_reflect_vmexit";
+	unsigned long site;
 	int i, r;
 
-	for (i = 0; i < ARRAY_SIZE(traces); i++) {
-		r = attach_trace(&traces[i]);
-		if (r)
-			return r;
+	for (i = 0; i < NR_WATCHED; i++) {
+		watched_sites[i] = find_site(watched_symbols[i]);
+		if (!watched_sites[i])
+			return -ENOENT;
 	}
 
-	return 0;
+	r = attach_trace(&watch_ops, watched_symbols[0], watched_sites, NR_WATCHED);
+	if (r)
+		return r;
+
+	site = find_site(reflect);
+	if (!site)
+		return -ENOENT;
+
+	/*
+	 * A kernel that tracks call depth (retbleed=stuff) warns once that there is no
+	 * padding before this address, and does not count the call.
+	 */
+	static_call_update(kn_nested_vmx_reflect_vmexit,
+			   (nested_reflect_fn *)(site + CALL_INSN_SIZE));
+	return attach_trace(&redirect_ops, reflect, &site, 1);
 }
 
 /*
@@ -646,26 +426,21 @@ static void drain(void)
 void kn_hook_detach(void)
 {
 	detach_swaps();
-	detach_traces();
+	detach_trace(&redirect_ops);
+	detach_trace(&watch_ops);
 	drain();
-	module_put(kvm_intel);
+	kn_kvm_intel_put();
 }
 
 int kn_hook_attach(void)
 {
 	int r;
 
-	r = find_kallsyms();
+	r = kn_kvm_intel_get();
 	if (r)
 		return r;
 
-	r = pin_kvm_intel();
-	if (r)
-		return r;
-
-	r = attach_calls();
-	if (!r)
-		r = attach_traces();
+	r = attach_traces();
 	if (!r)
 		r = attach_swaps();
 	if (r)

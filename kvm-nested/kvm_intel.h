@@ -5,7 +5,7 @@
  * Structures: typed access to members whose offsets mklayout took from the BTF
  * of the one kvm-intel that the module is built for.
  *
- * Functions: static calls that hook.c points at the running kernel's symbols.
+ * Functions: static calls that kvm_intel.c points at the running kernel's symbols.
  * A static call is a direct call, so it may enter functions whose ENDBR the
  * kernel has sealed, and nothing is imported at link time: without kvm.ko the
  * module still loads far enough to say what is missing.
@@ -189,5 +189,12 @@ KN_CALLS(X)
 #undef X
 
 #define kn_call(symbol) static_call(kn_##symbol)
+
+/* How the log begins that says why the module does not load. */
+#define pr_no(fmt, ...) pr_err("not attached: " fmt "\n", ##__VA_ARGS__)
+
+int kn_kvm_intel_get(void);
+void kn_kvm_intel_put(void);
+unsigned long kn_symbol(const char *module, const char *symbol);
 
 #endif /* _KVM_NESTED_KVM_INTEL_H */

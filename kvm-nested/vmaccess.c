@@ -42,19 +42,25 @@ static unsigned int vmaccess_size(struct vmaccess *access)
 	return kn_in_long_mode(access->vcpu) ? sizeof(u64) : sizeof(u32);
 }
 
-/* Returns KN_STOCK, with the cause counted, for an access that is not handled here. */
-static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_field)
+/* Whether stock has to do the access, whatever it is; with the cause counted. */
+static __always_inline int vmaccess_needs_stock(struct kn_vcpu *kv)
 {
-	struct kvm_vcpu *vcpu = kv->vcpu;
-
 	if (!READ_ONCE(kn_vmaccess_enable))
 		return vmaccess_fallback(kv, KN_FALLBACK_OFF);
 
-	if (kn_in_l2(vcpu))
+	if (kn_in_l2(kv->vcpu))
 		return vmaccess_fallback(kv, KN_FALLBACK_L2);
 
-	if (kn_uses_evmcs(vcpu))
+	if (kn_uses_evmcs(kv->vcpu))
 		return vmaccess_fallback(kv, KN_FALLBACK_EVMCS);
+
+	return 0;
+}
+
+/* Returns KN_STOCK, with the cause counted, for an operand that is not handled here. */
+static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_field)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
 
 	access->vcpu = vcpu;
 	access->info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
@@ -154,7 +160,8 @@ static bool vmaccess_translate(struct vmaccess *access, bool write)
 	return true;
 }
 
-int kn_vmread(struct kn_vcpu *kv)
+/* Not inlined, nor is vmwrite(): an access of L2 shall not pay for their stack frames. */
+static noinline int vmread(struct kn_vcpu *kv)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	struct x86_exception e;
@@ -195,6 +202,11 @@ int kn_vmread(struct kn_vcpu *kv)
 	return vmx_succeed(vcpu);
 }
 
+int kn_vmread(struct kn_vcpu *kv)
+{
+	return vmaccess_needs_stock(kv) ?: vmread(kv);
+}
+
 /* Whether L1 may write the field at all. */
 static bool vmwrite_allowed(struct vmaccess *access)
 {
@@ -224,7 +236,7 @@ static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
 	}
 }
 
-int kn_vmwrite(struct kn_vcpu *kv)
+static noinline int vmwrite(struct kn_vcpu *kv)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	struct x86_exception e;
@@ -270,4 +282,9 @@ int kn_vmwrite(struct kn_vcpu *kv)
 		kn_set_dirty_vmcs12(vcpu);
 
 	return vmx_succeed(vcpu);
+}
+
+int kn_vmwrite(struct kn_vcpu *kv)
+{
+	return vmaccess_needs_stock(kv) ?: vmwrite(kv);
 }
