@@ -77,7 +77,5 @@ int main(int argc, char *argv[])
 			 rounds[i]->done == limit);
 	}
 
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

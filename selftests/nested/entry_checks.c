@@ -256,7 +256,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMRESUME.stock", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMREAD.module", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMWRITE.module", 2 * ARRAY_SIZE(rows));
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

@@ -398,7 +398,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMRESUME.stock", 35);
 	KN_COUNTED(vm, "exit.VMREAD.module", 1);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 100);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

@@ -261,7 +261,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "vmwrite.GUEST_LDTR_BASE", 1);
 	KN_COUNTED(vm, "exit.VMREAD.module", NR_BETWEEN);
 	KN_COUNTED(vm, "exit.VMWRITE.module", NR_BETWEEN);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

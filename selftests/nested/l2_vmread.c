@@ -201,7 +201,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "l2exit.VMREAD.l0", KN_NR_FIELDS);
 	KN_COUNTED(vm, "l2exit.VMWRITE.l1", 2);
 	KN_COUNTED(vm, "l2exit.VMWRITE.l0", KN_NR_FIELDS / 2);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

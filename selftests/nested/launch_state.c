@@ -150,7 +150,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMRESUME.stock", 8);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 20);
 	KN_COUNTED(vm, "vmread.VM_INSTRUCTION_ERROR", 8);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

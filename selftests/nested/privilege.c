@@ -176,7 +176,5 @@ int main(int argc, char *argv[])
 
 	KN_COUNTED(vm, "exit.VMREAD.module", 2);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 2);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

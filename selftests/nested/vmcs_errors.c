@@ -216,7 +216,5 @@ int main(int argc, char *argv[])
 	vcpu_set_msr(vcpu, MSR_IA32_VMX_MISC, misc & ~BIT_ULL(29));
 	kn_run(vcpu);
 	KN_COUNTED(vm, "vmwrite.VM_EXIT_REASON", 3);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

@@ -170,7 +170,5 @@ int main(int argc, char *argv[])
 	check_counters(vm);
 	KN_COUNTED(vm, "exit.VMREAD.module", 10 * KN_NR_FIELDS / 2);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 5 * KN_NR_FIELDS / 2);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

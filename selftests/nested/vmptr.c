@@ -218,7 +218,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMPTRST.stock", 10);
 	KN_COUNTED(vm, "vmread.TSC_OFFSET", 7 * NR_VMCS);
 	KN_COUNTED(vm, "exit.VMREAD.module", 7 * NR_VMCS);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

@@ -426,7 +426,5 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "vmwrite.TSC_OFFSET", 12000);
 	KN_COUNTED(vm, "exit.VMREAD.module", 12000);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 12000);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

@@ -194,7 +194,5 @@ int main(int argc, char *argv[])
 
 	KN_COUNTED(vm, "exit.VMON.stock", 3);
 	KN_COUNTED(vm, "exit.VMOFF.stock", 2);
-	kn_collect(vm);
-	kvm_vm_free(vm);
-	kn_report();
+	kn_finish(vm);
 }

@@ -125,3 +125,10 @@ void kn_report(void)
 
 	ksft_finished();
 }
+
+void kn_finish(struct kvm_vm *vm)
+{
+	kn_collect(vm);
+	kvm_vm_free(vm);
+	kn_report();
+}

@@ -70,5 +70,7 @@ void kn_skip(struct kn_check *check, const char *why);
 void kn_begin(void);
 void kn_collect(struct kvm_vm *vm);
 void kn_report(void);
+/* Collects from @vm, frees it and reports. */
+void kn_finish(struct kvm_vm *vm);
 
 #endif
