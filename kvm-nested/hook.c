@@ -30,10 +30,13 @@ KN_INSNS(X)
 typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->get_state) nested_get_state_fn;
 typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->set_state) nested_set_state_fn;
 typedef bool nested_reflect_fn(struct kvm_vcpu *vcpu);
+typedef void shadow_copy_fn(struct kvm_vcpu *vcpu);
 
 DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, nested_get_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, nested_set_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_nested_vmx_reflect_vmexit, nested_reflect_fn);
+DEFINE_STATIC_CALL_NULL(kn_copy_shadow_to_vmcs12, shadow_copy_fn);
+DEFINE_STATIC_CALL_NULL(kn_nested_sync_vmcs12_to_shadow, shadow_copy_fn);
 
 /* The replacements. */
 
@@ -84,11 +87,17 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 		kv = adopt_in_vmx_operation(vcpu);
 
 	if (kv) {
+		if (insn == KN_INSN_VMWRITE)
+			kv->shadow.vmwrite_seen = kn_nr_exits(vcpu);
+		kn_shadow_take(kv);
 		r = run_engine(kv, insn);
 		if (r == KN_STOCK)
 			kv->counters.exit_stock[insn]++;
 		else
 			kv->counters.exit_module[insn]++;
+		/* Stock KVM is about to write VMCS12, maybe the shadow VMCS as well. */
+		if (r == KN_STOCK && insn == KN_INSN_VMWRITE && !kn_in_l2(vcpu))
+			kn_shadow_reload(kv);
 	}
 
 	if (r == KN_STOCK)
@@ -162,6 +171,30 @@ static bool hook_reflect_vmexit(struct kvm_vcpu *vcpu)
 		kv->counters.l2exit_l0[reason]++;
 	srcu_read_unlock(&kn_srcu, idx);
 	return reflected;
+}
+
+/* L1's writes to the hardware shadow VMCS are wanted in VMCS12.  The argument is a vcpu_vmx. */
+static void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	if (!kv || !kn_shadow_copy_in(kv))
+		static_call(kn_copy_shadow_to_vmcs12)(vcpu);
+	rcu_read_unlock();
+}
+
+/* L1 is about to run, with a VMCS12 that the hardware shadow VMCS doesn't match. */
+static void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	if (!kv || !kn_shadow_copy_out(kv))
+		static_call(kn_nested_sync_vmcs12_to_shadow)(vcpu);
+	rcu_read_unlock();
 }
 
 /* Pointers that kvm-intel calls through. */
@@ -278,39 +311,78 @@ static int attach_swaps(void)
 
 /* Functions that kvm-intel calls directly. */
 
+struct site {
+	const char *symbol;
+	unsigned long ip;	/* as ftrace's callbacks are told */
+};
+
 enum watched {
+	WATCHED_VMEXIT,
 	WATCHED_FREE_NESTED,
 	WATCHED_VCPU_FREE,
 	WATCHED_VM_DESTROY,
 	NR_WATCHED,
 };
 
-static const char * const watched_symbols[] = {
-	[WATCHED_FREE_NESTED] = "free_nested",
-	[WATCHED_VCPU_FREE] = "vmx_vcpu_free",
-	[WATCHED_VM_DESTROY] = "vmx_vm_destroy",
+static struct site watched[NR_WATCHED] = {
+	[WATCHED_VMEXIT] = { "nested_vmx_vmexit" },
+	[WATCHED_FREE_NESTED] = { "free_nested" },
+	[WATCHED_VCPU_FREE] = { "vmx_vcpu_free" },
+	[WATCHED_VM_DESTROY] = { "vmx_vm_destroy" },
 };
 
-/* Where ftrace enters, as its callbacks are told. */
-static unsigned long watched_sites[NR_WATCHED];
+/* L2 exits to L1; nothing has been done yet. */
+static void watch_vmexit(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	if (kv)
+		kn_shadow_l2_exit(kv);
+	rcu_read_unlock();
+}
 
 static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			  struct ftrace_regs *fregs)
 {
 	void *arg = (void *)ftrace_regs_get_argument(fregs, 0);
 
-	if (ip == watched_sites[WATCHED_FREE_NESTED])
+	if (ip == watched[WATCHED_VMEXIT].ip)
+		watch_vmexit(arg);
+	else if (ip == watched[WATCHED_FREE_NESTED].ip)
 		kn_vcpu_release(arg);
-	else if (ip == watched_sites[WATCHED_VCPU_FREE])
+	else if (ip == watched[WATCHED_VCPU_FREE].ip)
 		kn_vcpu_destroy(arg);
-	else if (ip == watched_sites[WATCHED_VM_DESTROY])
+	else if (ip == watched[WATCHED_VM_DESTROY].ip)
 		kn_vm_destroy(arg);
 }
 
-static void notrace redirect_reflect_vmexit(unsigned long ip, unsigned long parent_ip,
-					    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+enum redirected {
+	REDIRECTED_REFLECT,
+	REDIRECTED_COPY_IN,
+	REDIRECTED_COPY_OUT,
+	NR_REDIRECTED,
+};
+
+static struct site redirected[NR_REDIRECTED] = {
+	[REDIRECTED_REFLECT] = { "nested_vmx_reflect_vmexit" },
+	[REDIRECTED_COPY_IN] = { "copy_shadow_to_vmcs12" },
+	[REDIRECTED_COPY_OUT] = { "nested_sync_vmcs12_to_shadow" },
+};
+
+static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			     struct ftrace_regs *fregs)
 {
-	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook_reflect_vmexit);
+	void *hook;
+
+	if (ip == redirected[REDIRECTED_REFLECT].ip)
+		hook = hook_reflect_vmexit;
+	else if (ip == redirected[REDIRECTED_COPY_IN].ip)
+		hook = hook_copy_shadow_to_vmcs12;
+	else
+		hook = hook_nested_sync_vmcs12_to_shadow;
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook);
 }
 
 /*
@@ -323,94 +395,102 @@ static struct ftrace_ops watch_ops = {
 };
 
 static struct ftrace_ops redirect_ops = {
-	.func = redirect_reflect_vmexit,
+	.func = redirect,
 	.flags = FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_IPMODIFY,
 };
 
 /*
- * The ftrace site of a function, or zero with a word in the log.  The site is a
- * NOP, a call, or a breakpoint while ftrace changes one into the other.
+ * Find the ftrace site of a function.  It is a NOP, a call, or a breakpoint while
+ * ftrace changes one into the other.
  */
-static unsigned long find_site(const char *symbol)
+static int find_site(struct site *site)
 {
 	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-	unsigned long site = kn_symbol("kvm_intel", symbol);
+	unsigned long ip = kn_symbol("kvm_intel", site->symbol);
 	u8 first;
 
-	if (!site)
-		return 0;
+	if (!ip)
+		return -ENOENT;
 
-	if (is_endbr(*(u32 *)site))
-		site += ENDBR_INSN_SIZE;
+	if (is_endbr(*(u32 *)ip))
+		ip += ENDBR_INSN_SIZE;
 
-	first = READ_ONCE(*(u8 *)site);
+	first = READ_ONCE(*(u8 *)ip);
 	if (first != CALL_INSN_OPCODE && first != INT3_INSN_OPCODE &&
-	    memcmp((void *)site, nop, sizeof(nop))) {
-		pr_no("%s can't be traced by ftrace", symbol);
-		return 0;
+	    memcmp((void *)ip, nop, sizeof(nop))) {
+		pr_no("%s can't be traced by ftrace", site->symbol);
+		return -EOPNOTSUPP;
 	}
 
-	return site;
+	site->ip = ip;
+	return 0;
 }
 
 static void detach_trace(struct ftrace_ops *ops)
 {
-	if (!(ops->flags & FTRACE_OPS_FL_ENABLED))
-		return;
-
-	unregister_ftrace_function(ops);
+	if (ops->flags & FTRACE_OPS_FL_ENABLED)
+		unregister_ftrace_function(ops);
 	ftrace_free_filter(ops);
 }
 
-static int attach_trace(struct ftrace_ops *ops, const char *name, unsigned long *sites,
-			unsigned int nr_sites)
+/* What fails leaves the rest to detach_trace(). */
+static int attach_trace(struct ftrace_ops *ops, struct site *sites, unsigned int nr_sites)
 {
-	int r;
+	int i, r;
 
-	r = ftrace_set_filter_ips(ops, sites, nr_sites, 0, 0);
-	if (!r)
-		r = register_ftrace_function(ops);
-	if (r) {
-		ftrace_free_filter(ops);
-		pr_no("%s can't be traced (error %d): another module or live patch redirects it, or kernel.ftrace_enabled is 0",
-		      name, r);
+	for (i = 0; i < nr_sites; i++) {
+		r = ftrace_set_filter_ip(ops, sites[i].ip, 0, 0);
+		if (r) {
+			pr_no("%s can't be traced by ftrace (error %d)", sites[i].symbol, r);
+			return r;
+		}
 	}
+
+	r = register_ftrace_function(ops);
+	if (r)
+		pr_no("%s can't be traced (error %d): another module or live patch redirects it, or kernel.ftrace_enabled is 0",
+		      sites[0].symbol, r);
 	return r;
 }
 
+/*
+ * The displaced function goes on behind its ftrace site.  A kernel that tracks
+ * call depth (retbleed=stuff) warns once that there is no padding before this
+ * address, and does not count the call.
+ */
+#define bind_displaced(name, site) \
+	static_call_update(name, (void *)((site).ip + CALL_INSN_SIZE))
+
 static int attach_traces(void)
 {
-	static const char reflect[] = "nested_vmx_reflect_vmexit";
-	unsigned long site;
 	int i, r;
 
 	for (i = 0; i < NR_WATCHED; i++) {
-		watched_sites[i] = find_site(watched_symbols[i]);
-		if (!watched_sites[i])
-			return -ENOENT;
+		r = find_site(&watched[i]);
+		if (r)
+			return r;
+	}
+	for (i = 0; i < NR_REDIRECTED; i++) {
+		r = find_site(&redirected[i]);
+		if (r)
+			return r;
 	}
 
-	r = attach_trace(&watch_ops, watched_symbols[0], watched_sites, NR_WATCHED);
+	r = attach_trace(&watch_ops, watched, NR_WATCHED);
 	if (r)
 		return r;
 
-	site = find_site(reflect);
-	if (!site)
-		return -ENOENT;
-
-	/*
-	 * A kernel that tracks call depth (retbleed=stuff) warns once that there is no
-	 * padding before this address, and does not count the call.
-	 */
-	static_call_update(kn_nested_vmx_reflect_vmexit,
-			   (nested_reflect_fn *)(site + CALL_INSN_SIZE));
-	return attach_trace(&redirect_ops, reflect, &site, 1);
+	bind_displaced(kn_nested_vmx_reflect_vmexit, redirected[REDIRECTED_REFLECT]);
+	bind_displaced(kn_copy_shadow_to_vmcs12, redirected[REDIRECTED_COPY_IN]);
+	bind_displaced(kn_nested_sync_vmcs12_to_shadow, redirected[REDIRECTED_COPY_OUT]);
+	return attach_trace(&redirect_ops, redirected, NR_REDIRECTED);
 }
 
 /*
  * Returns when no task is inside a hook any more.  A task that has read a
- * swapped pointer, or has left kn_srcu's section, is in code that does not
- * sleep: that is what RCU-tasks waits for, before and after the section.
+ * swapped pointer, has left kn_srcu's section, or is in a hook without one, is in
+ * code that does not sleep: that is what RCU-tasks waits for, before and after
+ * the section.
  */
 static void drain(void)
 {

@@ -60,6 +60,18 @@ static inline u32 kn_exit_reason(struct kvm_vcpu *vcpu)
 	return *kn_member(vcpu, vcpu_vmx, exit_reason, u32);
 }
 
+/* VM exits of the vCPU so far, with the one that is being handled. */
+static inline u64 kn_nr_exits(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->stat.exits);
+}
+
+/* KVM lets interrupts in that have come with a VM exit, and has not counted it yet. */
+static inline bool kn_exit_is_new(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->arch.handling_intr_from_guest);
+}
+
 static inline bool kn_in_vmx_operation(struct kvm_vcpu *vcpu)
 {
 	return *kn_member(kn_nested(vcpu), nested_vmx, vmxon, bool);
@@ -76,16 +88,67 @@ static inline void *kn_cached_vmcs12(struct kvm_vcpu *vcpu)
 	return *kn_member(kn_nested(vcpu), nested_vmx, cached_vmcs12, void *);
 }
 
-static inline void kn_set_dirty_vmcs12(struct kvm_vcpu *vcpu)
+/* The next VM entry rebuilds all of VMCS02. */
+static inline bool *kn_vmcs12_dirty(struct kvm_vcpu *vcpu)
 {
-	*kn_member(kn_nested(vcpu), nested_vmx, dirty_vmcs12, bool) = true;
+	return kn_member(kn_nested(vcpu), nested_vmx, dirty_vmcs12, bool);
 }
 
 /* Guest state of the last L2 run is still in VMCS02 only. */
-static inline bool kn_is_vmcs12_lazy(struct kvm_vcpu *vcpu)
+static inline bool *kn_vmcs12_lazy(struct kvm_vcpu *vcpu)
 {
-	return *kn_member(kn_nested(vcpu), nested_vmx, need_sync_vmcs02_to_vmcs12_rare,
-			  bool);
+	return kn_member(kn_nested(vcpu), nested_vmx, need_sync_vmcs02_to_vmcs12_rare, bool);
+}
+
+/* The hardware shadow VMCS gets its fields from VMCS12 before L1 runs again. */
+static inline bool *kn_shadow_stale(struct kvm_vcpu *vcpu)
+{
+	return kn_member(kn_nested(vcpu), nested_vmx, need_vmcs12_to_shadow_sync, bool);
+}
+
+/* KVM's struct loaded_vmcs: VMCS01, VMCS02, and which of the two is current. */
+
+static inline void *kn_vmcs01(struct kvm_vcpu *vcpu)
+{
+	return (void *)vcpu + KN_OFFSET_vcpu_vmx_vmcs01;
+}
+
+static inline void *kn_vmcs02(struct kvm_vcpu *vcpu)
+{
+	return kn_nested(vcpu) + KN_OFFSET_nested_vmx_vmcs02;
+}
+
+static inline void **kn_current_vmcs(struct kvm_vcpu *vcpu)
+{
+	return kn_member(vcpu, vcpu_vmx, loaded_vmcs, void *);
+}
+
+/* Physical addresses of the two VMCS regions. */
+
+static inline u64 kn_vmcs_region(void *vmcs)
+{
+	return virt_to_phys(*kn_member(vmcs, loaded_vmcs, vmcs, void *));
+}
+
+static inline bool kn_has_shadow_vmcs(struct kvm_vcpu *vcpu)
+{
+	return *kn_member(kn_vmcs01(vcpu), loaded_vmcs, shadow_vmcs, void *);
+}
+
+static inline u64 kn_shadow_region(struct kvm_vcpu *vcpu)
+{
+	return virt_to_phys(*kn_member(kn_vmcs01(vcpu), loaded_vmcs, shadow_vmcs, void *));
+}
+
+/* The CPU where the VMCS is active, -1 if nowhere. */
+static inline int kn_vmcs_cpu(void *vmcs)
+{
+	return READ_ONCE(*kn_member(vmcs, loaded_vmcs, cpu, int));
+}
+
+static inline bool kn_vmcs_launched(void *vmcs)
+{
+	return *kn_member(vmcs, loaded_vmcs, launched, bool);
 }
 
 /* "VMWRITE to any supported field", as L1's IA32_VMX_MISC offers it. */
@@ -127,10 +190,12 @@ static inline u8 kn_linear_bits(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Reads the loaded VMCS, which at a VM exit of L1 is VMCS01.  The host may have
- * left VMX operation for a reboot, with vCPU threads still running: VMREAD
- * raises #UD then, and no value matters any more.
+ * VMX instructions of the host.  It may have left VMX operation for a reboot,
+ * with vCPU threads still running: then they raise #UD, and nothing matters any
+ * more.
  */
+
+/* Reads the current VMCS, which at a VM exit of L1 is VMCS01. */
 static inline unsigned long kn_vmcs_read(unsigned long field)
 {
 	unsigned long value;
@@ -140,6 +205,45 @@ static inline unsigned long kn_vmcs_read(unsigned long field)
 		     _ASM_EXTABLE(1b, 2b)
 		     : "=r"(value) : "r"(field), "0"(0UL) : "cc");
 	return value;
+}
+
+/* False if the processor has no such field. */
+static inline bool kn_vmcs_write(unsigned long field, unsigned long value)
+{
+	bool done;
+
+	asm volatile("1: vmwrite %[value], %[field]\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "=@cca"(done) : [field] "r"(field), [value] "rm"(value));
+	return done;
+}
+
+static inline void kn_vmptrld(u64 region)
+{
+	asm volatile("1: vmptrld %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : : "m"(region) : "cc", "memory");
+}
+
+static inline u64 kn_vmptrst(void)
+{
+	u64 region = KN_INVALID_GPA;
+
+	asm volatile("1: vmptrst %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "+m"(region) : : "cc");
+	return region;
+}
+
+static inline void kn_vmclear(u64 region)
+{
+	asm volatile("1: vmclear %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : : "m"(region) : "cc", "memory");
 }
 
 /*
@@ -179,6 +283,8 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	  int (struct kvm_vcpu *, gva_t, void *, unsigned int, struct x86_exception *))	\
 	X(kvm, kvm_handle_memory_failure,						\
 	  int (struct kvm_vcpu *, int, struct x86_exception *))				\
+	X(kvm_intel, __loaded_vmcs_clear, void (void *))				\
+	X(kvm_intel, vmx_vcpu_load_vmcs, void (struct kvm_vcpu *, int, void *))		\
 	X(kvm_intel, vmx_get_rflags, unsigned long (struct kvm_vcpu *))			\
 	X(kvm_intel, vmx_set_rflags, void (struct kvm_vcpu *, unsigned long))
 

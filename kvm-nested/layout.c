@@ -30,6 +30,14 @@ void layout(void)
 	MEMBER(vcpu_vmx, vcpu);
 	MEMBER(vcpu_vmx, nested);
 	MEMBER(vcpu_vmx, exit_reason);
+	MEMBER(vcpu_vmx, vmcs01);
+	MEMBER(vcpu_vmx, loaded_vmcs);
+	MEMBER(loaded_vmcs, vmcs);
+	MEMBER(loaded_vmcs, shadow_vmcs);
+	MEMBER(loaded_vmcs, cpu);
+	MEMBER(loaded_vmcs, launched);
+	MEMBER(nested_vmx, vmcs02);
+	MEMBER(nested_vmx, need_vmcs12_to_shadow_sync);
 	MEMBER(nested_vmx, vmxon);
 	MEMBER(nested_vmx, current_vmptr);
 	MEMBER(nested_vmx, cached_vmcs12);

@@ -19,8 +19,7 @@ static int set_enable(const char *value, const struct kernel_param *kp)
 	if (r)
 		return r;
 
-	kn_vcpu_set_enable(on);
-	return 0;
+	return kn_vcpu_set_enable(on);
 }
 
 static int get_enable(char *buffer, const struct kernel_param *kp)
@@ -38,6 +37,94 @@ MODULE_PARM_DESC(enable, "adopt the vCPUs of L1 hypervisors; 0 gives all of them
 module_param_named(vmaccess, kn_vmaccess_enable, bool, 0644);
 MODULE_PARM_DESC(vmaccess, "emulate VMREAD and VMWRITE here (bool, default Y)");
 
+static int set_shadow(const char *value, const struct kernel_param *kp)
+{
+	bool on;
+	int r;
+
+	r = kstrtobool(value, &on);
+	if (r)
+		return r;
+
+	return kn_vcpu_set_shadow(on);
+}
+
+static const struct kernel_param_ops shadow_ops = {
+	.set = set_shadow,
+	.get = param_get_bool,
+};
+module_param_cb(shadow, &shadow_ops, &kn_shadow_enable, 0644);
+MODULE_PARM_DESC(shadow, "learn which VMCS fields to shadow in hardware (bool, default Y)");
+
+static int set_shadow_fields(const char *value, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(value, kp, 0, VMCS12_NR_FIELDS);
+}
+
+static const struct kernel_param_ops shadow_fields_ops = {
+	.set = set_shadow_fields,
+	.get = param_get_uint,
+};
+module_param_cb(shadow_fields, &shadow_fields_ops, &kn_shadow_fields, 0644);
+MODULE_PARM_DESC(shadow_fields, "fields shadowed for one VMCS at most (uint, default 128)");
+
+static int set_shadow_learn(const char *value, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(value, kp, 1, LEARN_MAX_THRESHOLD);
+}
+
+static const struct kernel_param_ops shadow_learn_ops = {
+	.set = set_shadow_learn,
+	.get = param_get_uint,
+};
+module_param_cb(shadow_learn, &shadow_learn_ops, &kn_shadow_learn, 0644);
+MODULE_PARM_DESC(shadow_learn, "exits of L2 after which a field has to trap until it is shadowed (uint, 1 to 63, default 3)");
+
+static int set_shadow_review(const char *value, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(value, kp, 1, UINT_MAX);
+}
+
+static const struct kernel_param_ops shadow_review_ops = {
+	.set = set_shadow_review,
+	.get = param_get_uint,
+};
+module_param_cb(shadow_review, &shadow_review_ops, &kn_shadow_review, 0644);
+MODULE_PARM_DESC(shadow_review, "exits of L2 between tests whether a shadowed field is still used (uint, default 256)");
+
+static int set_shadow_fixed(const char *value, const struct kernel_param *kp)
+{
+	unsigned long fields[VMCS12_SET_LONGS];
+	int r;
+
+	r = vmcs12_set_parse(fields, value);
+	if (r)
+		return r;
+
+	kn_choice_set_fixed(fields);
+	return 0;
+}
+
+static int get_shadow_fixed(char *buffer, const struct kernel_param *kp)
+{
+	unsigned long fields[VMCS12_SET_LONGS];
+	enum vmcs12_field field;
+	int length = 0;
+
+	kn_choice_get_fixed(fields);
+	vmcs12_for_each_field(field, fields)
+		length += sysfs_emit_at(buffer, length, "%s%s", length ? "," : "",
+					vmcs12_fields[field].name);
+	return length + sysfs_emit_at(buffer, length, "\n");
+}
+
+static const struct kernel_param_ops shadow_fixed_ops = {
+	.set = set_shadow_fixed,
+	.get = get_shadow_fixed,
+};
+module_param_cb(shadow_fixed, &shadow_fixed_ops, NULL, 0644);
+MODULE_PARM_DESC(shadow_fixed, "fields to shadow instead of learning, by name (list with commas, default empty)");
+
 /*
  * vCPUs are adopted, and files can be opened, only once nothing can fail any
  * more: a load that fails must not wait for anybody.
@@ -46,6 +133,7 @@ static int __init kvm_nested_init(void)
 {
 	int r;
 
+	kn_choice_init();
 	r = kn_hook_attach();
 	if (r)
 		return r;

@@ -88,6 +88,13 @@ static int counters_show(struct seq_file *m, void *unused)
 	show(m, "vmwrite", "other", NULL, c->vmwrite[VMCS12_NO_FIELD]);
 	for (i = 0; i < KN_NR_FALLBACKS; i++)
 		show(m, "fallback", fallbacks[i], NULL, c->fallback[i]);
+	show(m, "shadow", "joined", NULL, c->shadow_joined);
+	show(m, "shadow", "left", NULL, c->shadow_left);
+	show(m, "shadow", "full", NULL, c->shadow_full);
+	show(m, "shadow", "copied_in", NULL, c->shadow_copied_in);
+	show(m, "shadow", "copied_out", NULL, c->shadow_copied_out);
+	show(m, "shadow", "read", NULL, c->shadow_read);
+	show(m, "shadow", "written", NULL, c->shadow_written);
 	show(m, "state", "saved", NULL, c->state_saved);
 	show(m, "state", "restored", NULL, c->state_restored);
 	show(m, "vcpu", "adopted", NULL, c->adopted);

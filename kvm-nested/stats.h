@@ -34,6 +34,13 @@ struct kn_counters {
 	u64 vmread[VMCS12_NR_FIELDS + 1];
 	u64 vmwrite[VMCS12_NR_FIELDS + 1];
 	u64 fallback[KN_NR_FALLBACKS];
+	u64 shadow_joined;
+	u64 shadow_left;
+	u64 shadow_full;
+	u64 shadow_copied_in;
+	u64 shadow_copied_out;
+	u64 shadow_read;
+	u64 shadow_written;
 	u64 state_saved;
 	u64 state_restored;
 	u64 adopted;

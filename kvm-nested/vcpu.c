@@ -4,12 +4,15 @@
  *
  * A vCPU is adopted at a VMX-instruction exit from its L1 and released when it
  * leaves VMX operation, dies, or the module is switched off.  The engines keep
- * stock KVM's own state complete at every exit, so giving a vCPU back needs
- * nothing from that vCPU.
+ * stock KVM's own state complete at every exit, but for the hardware shadow VMCS,
+ * which shadow.c can give back at any time.
  *
  * The state of a released vCPU stays until the vCPU dies: an L1 that executes
  * VMXON and VMXOFF in a loop allocates nothing.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -22,7 +25,7 @@ DEFINE_SRCU(kn_srcu);
 /*
  * kn_lock guards the lists, adoption, and the counters of what departed.  It
  * nests inside everything, and is taken by ftrace callbacks: no sleeping.
- * Look-ups in vcpu_hash go without it, under kn_srcu.
+ * Look-ups in vcpu_hash go without it, under kn_srcu or RCU.
  */
 static DEFINE_SPINLOCK(kn_lock);
 static DEFINE_HASHTABLE(vcpu_hash, 8);
@@ -47,23 +50,26 @@ static struct kn_vcpu *vcpu_lookup(struct kvm_vcpu *vcpu)
 	struct kn_vcpu *kv;
 
 	hash_for_each_possible_rcu(vcpu_hash, kv, hash, (unsigned long)vcpu,
-				   srcu_read_lock_held(&kn_srcu) || lockdep_is_held(&kn_lock))
+				   srcu_read_lock_held(&kn_srcu) || rcu_read_lock_held() ||
+				   lockdep_is_held(&kn_lock))
 		if (kv->vcpu == vcpu)
 			return kv;
 
 	return NULL;
 }
 
-/* Must hold kn_srcu.  NULL if the vCPU is not adopted. */
+/* Must hold kn_srcu, or RCU.  NULL if the vCPU is not adopted. */
 struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu)
 {
-	struct kn_vcpu *kv;
+	struct kn_vcpu *kv = vcpu_lookup(vcpu);
 
-	if (!READ_ONCE(adopting))
-		return NULL;
-
-	kv = vcpu_lookup(vcpu);
 	return kv && READ_ONCE(kv->adopted) ? kv : NULL;
+}
+
+/* Must hold kn_srcu to act on it: the module gives vCPUs back only after everybody has. */
+bool kn_vcpu_is_adopting(void)
+{
+	return READ_ONCE(adopting);
 }
 
 /* Must hold kn_lock. */
@@ -118,16 +124,17 @@ static struct kn_vcpu *vcpu_create(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
-	kv = kzalloc(sizeof(*kv), GFP_KERNEL_ACCOUNT);
+	kv = kvzalloc(sizeof(*kv), GFP_KERNEL_ACCOUNT);
 	if (!kv)
 		return NULL;
 
 	kv->vcpu = vcpu;
 	kv->vm = vm_get(vcpu->kvm);
 	if (!kv->vm) {
-		kfree(kv);
+		kvfree(kv);
 		return NULL;
 	}
+	kn_shadow_create(kv);
 
 	spin_lock(&kn_lock);
 	list_add_tail(&kv->node, &kv->vm->vcpus);
@@ -152,6 +159,9 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
 	if (!kv || !try_module_get(THIS_MODULE))
 		return NULL;
 
+	/* Stock KVM may have run L2 since. */
+	memset(kv->fresh, 0, sizeof(kv->fresh));
+
 	spin_lock(&kn_lock);
 	kv->counters.adopted++;
 	WRITE_ONCE(kv->adopted, true);
@@ -170,33 +180,44 @@ static void release(struct kn_vcpu *kv)
 	module_put(THIS_MODULE);
 }
 
-/* The vCPU leaves VMX operation.  Callable where nothing may sleep. */
+/* The vCPU leaves VMX operation, with VMCS01 current.  Callable where nothing may sleep. */
 void kn_vcpu_release(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
 	spin_lock(&kn_lock);
 	kv = vcpu_lookup(vcpu);
-	if (kv)
+	if (kv) {
+		kn_shadow_leave(kv);
 		release(kv);
+	}
 	spin_unlock(&kn_lock);
 }
 
 static void free_vcpu(struct rcu_head *rcu)
 {
-	kfree(container_of(rcu, struct kn_vcpu, rcu));
+	struct kn_vcpu *kv = container_of(rcu, struct kn_vcpu, rcu);
+
+	kn_shadow_free(kv);
+	kvfree(kv);
+}
+
+static void free_vcpu_after_srcu(struct rcu_head *rcu)
+{
+	call_rcu(rcu, free_vcpu);
 }
 
 /* Must hold kn_lock. */
 static void vcpu_destroy(struct kn_vcpu *kv)
 {
+	kn_shadow_destroy(kv);
 	release(kv);
 	hash_del_rcu(&kv->hash);
 	list_del(&kv->node);
 	kn_counters_add(&kv->vm->departed, &kv->counters);
 
 	/* Look-ups of other vCPUs may be passing by. */
-	call_srcu(&kn_srcu, &kv->rcu, free_vcpu);
+	call_srcu(&kn_srcu, &kv->rcu, free_vcpu_after_srcu);
 }
 
 /* The vCPU dies.  Callable where nothing may sleep. */
@@ -252,35 +273,68 @@ static void reap_dead_vms(struct work_struct *work)
 	}
 }
 
-/* Must hold enable_mutex. */
-static void update_adopting(void)
+/* Must hold enable_mutex.  False if a vCPU could not give up its shadow VMCS. */
+static bool give_back_shadows(bool and_release)
 {
 	struct kn_vcpu *kv;
-	struct kn_vm *vm;
+	bool all = true;
+	int bucket, idx;
 
-	WRITE_ONCE(adopting, enable && open);
-	if (adopting)
-		return;
-
-	/* Hooks that started before may still adopt, or work. */
+	/* Hooks that started before may still adopt, take, or work. */
 	synchronize_srcu(&kn_srcu);
 
-	spin_lock(&kn_lock);
-	list_for_each_entry(vm, &vms, node)
-		list_for_each_entry(kv, &vm->vcpus, node)
-			release(kv);
-	spin_unlock(&kn_lock);
+	idx = srcu_read_lock(&kn_srcu);
+	hash_for_each_rcu(vcpu_hash, bucket, kv, hash) {
+		if (!kn_shadow_give_back(kv)) {
+			all = false;
+			continue;
+		}
+		if (!and_release)
+			continue;
+		spin_lock(&kn_lock);
+		release(kv);
+		spin_unlock(&kn_lock);
+	}
+	srcu_read_unlock(&kn_srcu, idx);
+
+	if (!all)
+		pr_err("a vCPU can't be given back: its thread moves between CPUs all the time; try again\n");
+	return all;
 }
 
-/* Switching off returns when every vCPU is back with stock KVM. */
-void kn_vcpu_set_enable(bool on)
+/* Must hold enable_mutex. */
+static int update_adopting(void)
 {
+	WRITE_ONCE(adopting, enable && open);
+
+	return adopting || give_back_shadows(true) ? 0 : -EBUSY;
+}
+
+/* Switching off returns when every vCPU is back with stock KVM, or -EBUSY. */
+int kn_vcpu_set_enable(bool on)
+{
+	int r = 0;
+
 	mutex_lock(&enable_mutex);
 	enable = on;
 	/* Before the module is open, and once it is closed, there is nothing to do. */
 	if (open)
-		update_adopting();
+		r = update_adopting();
 	mutex_unlock(&enable_mutex);
+	return r;
+}
+
+/* The same, for the shadow VMCS alone. */
+int kn_vcpu_set_shadow(bool on)
+{
+	int r = 0;
+
+	mutex_lock(&enable_mutex);
+	WRITE_ONCE(kn_shadow_enable, on);
+	if (open && !on && !give_back_shadows(false))
+		r = -EBUSY;
+	mutex_unlock(&enable_mutex);
+	return r;
 }
 
 bool kn_vcpu_get_enable(void)
@@ -302,7 +356,8 @@ void kn_vcpu_close(void)
 {
 	mutex_lock(&enable_mutex);
 	open = false;
-	update_adopting();
+	while (update_adopting())
+		msleep(100);
 	mutex_unlock(&enable_mutex);
 }
 
@@ -338,4 +393,5 @@ void kn_vcpu_exit(void)
 	schedule_work(&reap_work);
 	flush_work(&reap_work);
 	srcu_barrier(&kn_srcu);
+	rcu_barrier();
 }

@@ -9,6 +9,7 @@
 #include <linux/list.h>
 #include <linux/srcu.h>
 
+#include "shadow.h"
 #include "stats.h"
 
 struct kn_vm {
@@ -27,11 +28,21 @@ struct kn_vcpu {
 	bool adopted;			/* holds a reference to the module */
 	struct rcu_head rcu;
 	struct kn_counters counters;
+	struct kn_shadow shadow;
+	/* Lazily kept fields of which VMCS12 has the value nevertheless, see vmcs02.c. */
+	unsigned long fresh[VMCS12_SET_LONGS];
 };
 
+/* At a VMX-instruction exit. */
+static inline void kn_shadow_take(struct kn_vcpu *kv)
+{
+	if (!kv->shadow.active)
+		__kn_shadow_take(kv);
+}
+
 /*
- * Read-held by every hook.  Whoever holds it may use the kn_vcpu of the vCPU it
- * runs on to the end, even if that is released meanwhile.
+ * Read-held by every hook that sleeps; the others hold RCU.  Whoever does may use
+ * the kn_vcpu of the vCPU it runs on to the end, even if that is released meanwhile.
  */
 extern struct srcu_struct kn_srcu;
 
@@ -44,8 +55,10 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu);
 void kn_vcpu_release(struct kvm_vcpu *vcpu);
 void kn_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kn_vm_destroy(struct kvm *kvm);
-void kn_vcpu_set_enable(bool on);
+bool kn_vcpu_is_adopting(void);
+int kn_vcpu_set_enable(bool on);
 bool kn_vcpu_get_enable(void);
+int kn_vcpu_set_shadow(bool on);
 
 void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum);
 

@@ -9,6 +9,7 @@
 #include "kvm_intel.h"
 #include "operand.h"
 #include "vmaccess.h"
+#include "vmcs02.h"
 
 /* SDM volume 3, "VM Instruction Error Numbers". */
 #define VMXERR_UNSUPPORTED_COMPONENT	12
@@ -17,9 +18,6 @@
 #define VMX_STATUS_FLAGS							\
 	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF |	\
 	 X86_EFLAGS_SF | X86_EFLAGS_OF)
-
-/* Some processors drop the reserved bits of access rights; KVM always does. */
-#define AR_BYTES_MASK	0x1f0ff
 
 bool kn_vmaccess_enable = true;
 
@@ -160,6 +158,24 @@ static bool vmaccess_translate(struct vmaccess *access, bool write)
 	return true;
 }
 
+/* These two are rare, and their stack frames not for everybody. */
+
+static noinline void fetch_field(struct kn_vcpu *kv, enum vmcs12_field field)
+{
+	unsigned long fields[VMCS12_SET_LONGS] = {};
+
+	vmcs12_set_add(fields, field);
+	kn_vmcs02_fetch(kv, fields);
+}
+
+static noinline void store_field(struct kn_vcpu *kv, enum vmcs12_field field)
+{
+	unsigned long fields[VMCS12_SET_LONGS] = {};
+
+	vmcs12_set_add(fields, field);
+	kn_vmcs02_store(kv, fields);
+}
+
 /* Not inlined, nor is vmwrite(): an access of L2 shall not pay for their stack frames. */
 static noinline int vmread(struct kn_vcpu *kv)
 {
@@ -172,9 +188,6 @@ static noinline int vmread(struct kn_vcpu *kv)
 	if (vmaccess_decode(kv, &access, kv->counters.vmread))
 		return KN_STOCK;
 
-	if (kn_is_vmcs12_lazy(vcpu) && vmcs12_field_is_lazy(access.field))
-		return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
-
 	if (!vmaccess_permitted(vcpu))
 		return 1;
 
@@ -184,6 +197,10 @@ static noinline int vmread(struct kn_vcpu *kv)
 	if (access.field == VMCS12_NO_FIELD)
 		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
 
+	kn_shadow_fetch(kv, access.field);
+	kn_shadow_trapped(kv, LEARN_READ, access.field);
+	if (kn_vmcs02_has(kv, access.field))
+		fetch_field(kv, access.field);
 	value = vmcs12_field_read(kn_cached_vmcs12(vcpu), access.field);
 
 	if (access.info.is_reg) {
@@ -215,25 +232,41 @@ static bool vmwrite_allowed(struct vmaccess *access)
 }
 
 /*
- * Whether a write that succeeds needs work on hardware state that stock KVM
- * does.  A field that is shadowed for writing needs none: every VM entry loads
- * it from VMCS12.
+ * Whether stock KVM has to do a write that succeeds: one that makes VMCS12 dirty,
+ * which has to be complete then, or the next VM entry loads old values.
  */
 static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
 {
-	if (access->field == VMCS12_NO_FIELD || !vmwrite_allowed(access))
+	if (access->field == VMCS12_NO_FIELD || !vmwrite_allowed(access) ||
+	    !*kn_vmcs12_lazy(kv->vcpu))
 		return 0;
 
-	switch (vmcs12_fields[access->field].shadow) {
-	case VMCS12_SHADOW_RW:
-		return 0;
-	case VMCS12_SHADOW_RO:
-		return vmaccess_fallback(kv, KN_FALLBACK_RO_SHADOW);
+	switch (vmcs12_field_effect(access->field)) {
+	case VMCS12_EFFECT_DERIVED:
+	case VMCS12_EFFECT_TRIGGER:
+		return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
 	default:
-		/* A dirty VMCS12 must be complete, or the next entry loads old values. */
-		return kn_is_vmcs12_lazy(kv->vcpu) ?
-		       vmaccess_fallback(kv, KN_FALLBACK_LAZY) : 0;
+		return 0;
 	}
+}
+
+/* VMCS12 has a new value: see that everybody gets it. */
+static void vmwrite_takes_effect(struct kn_vcpu *kv, enum vmcs12_field field)
+{
+	switch (vmcs12_field_effect(field)) {
+	case VMCS12_EFFECT_ALWAYS:
+		break;
+	case VMCS12_EFFECT_COPIED:
+		store_field(kv, field);
+		break;
+	case VMCS12_EFFECT_DERIVED:
+	case VMCS12_EFFECT_TRIGGER:
+		*kn_vmcs12_dirty(kv->vcpu) = true;
+		break;
+	}
+
+	kn_shadow_written(kv, field);
+	kn_shadow_trapped(kv, LEARN_WRITE, field);
 }
 
 static noinline int vmwrite(struct kn_vcpu *kv)
@@ -272,14 +305,11 @@ static noinline int vmwrite(struct kn_vcpu *kv)
 	if (!vmwrite_allowed(&access))
 		return vmx_fail_valid(vcpu, VMXERR_READ_ONLY_COMPONENT);
 
-	if (access.field >= VMCS12_GUEST_ES_AR_BYTES && access.field <= VMCS12_GUEST_TR_AR_BYTES)
-		value &= AR_BYTES_MASK;
+	if (vmcs12_field_is_access_rights(access.field))
+		value &= VMCS12_AR_BYTES_MASK;
 
 	vmcs12_field_write(kn_cached_vmcs12(vcpu), access.field, value);
-
-	/* What L1 can write without an exit is loaded at each entry, dirty or not. */
-	if (vmcs12_fields[access.field].shadow != VMCS12_SHADOW_RW)
-		kn_set_dirty_vmcs12(vcpu);
+	vmwrite_takes_effect(kv, access.field);
 
 	return vmx_succeed(vcpu);
 }

@@ -3,14 +3,16 @@
  * The VMCS12 page: field table and typed access.
  */
 #include <linux/build_bug.h>
+#include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/nospec.h>
+#include <linux/string.h>
 
 #include "vmcs12.h"
 
 /*
- * SDM volume 3, "Field Encoding in VMCS": bit 0 the high half, bits 11:10 the
- * type, bits 14:13 the width.  Bits 12 and 31:15 are reserved.
+ * SDM volume 3, "Field Encoding in VMCS": bit 0 the high half, bits 9:1 the index,
+ * bits 11:10 the type, bits 14:13 the width.  Bits 12 and 31:15 are reserved.
  */
 #define ENCODING_BITS		15
 #define ENCODING_TYPE(e)	(((e) >> 10) & 3)
@@ -29,7 +31,10 @@ const struct vmcs12_field_info vmcs12_fields[VMCS12_NR_FIELDS] = {
 		.name = #_name,					\
 		.encoding = (_encoding),			\
 		.offset = (_offset),				\
+		.mask = U64_MAX >> (64 - 8 * ENCODING_SIZE(_encoding)),	\
 		.size = ENCODING_SIZE(_encoding),		\
+		.high = (_encoding) & 1,			\
+		.has_high = ENCODING_WIDTH(_encoding) == WIDTH_64 && !((_encoding) & 1), \
 		.shadow = VMCS12_SHADOW_##_shadow,		\
 	},
 #include <kvm-nested/vmcs_fields.h>
@@ -82,7 +87,6 @@ bool vmcs12_field_is_lazy(enum vmcs12_field field)
 {
 	switch (field) {
 	case VMCS12_GUEST_ES_SELECTOR ... VMCS12_GUEST_TR_SELECTOR:
-	case VMCS12_GUEST_BNDCFGS:
 	case VMCS12_GUEST_ES_LIMIT ... VMCS12_GUEST_IDTR_LIMIT:
 	case VMCS12_GUEST_ES_AR_BYTES:
 	case VMCS12_GUEST_DS_AR_BYTES ... VMCS12_GUEST_TR_AR_BYTES:
@@ -94,33 +98,75 @@ bool vmcs12_field_is_lazy(enum vmcs12_field field)
 	}
 }
 
-u64 vmcs12_field_read(const void *vmcs12, enum vmcs12_field field)
+enum vmcs12_effect vmcs12_field_effect(enum vmcs12_field field)
 {
-	const void *p = vmcs12 + vmcs12_fields[field].offset;
-
-	switch (vmcs12_fields[field].size) {
-	case sizeof(u16):
-		return *(const u16 *)p;
-	case sizeof(u32):
-		return *(const u32 *)p;
+	switch (vmcs12_field_base(field)) {
+	/* Whether L2 has VPIDs, XSAVES and BNDCFGS; and which XSAVES. */
+	case VMCS12_SECONDARY_VM_EXEC_CONTROL:
+	case VMCS12_VM_ENTRY_CONTROLS:
+	case VMCS12_XSS_EXIT_BITMAP:
+	/* Merged with what L0 wants. */
+	case VMCS12_CR4_GUEST_HOST_MASK:
+	case VMCS12_PAGE_FAULT_ERROR_CODE_MASK:
+	case VMCS12_PAGE_FAULT_ERROR_CODE_MATCH:
+	/* Where the processor has virtual-interrupt delivery. */
+	case VMCS12_EOI_EXIT_BITMAP0:
+	case VMCS12_EOI_EXIT_BITMAP1:
+	case VMCS12_EOI_EXIT_BITMAP2:
+	case VMCS12_EOI_EXIT_BITMAP3:
+		return VMCS12_EFFECT_DERIVED;
+	/* The list that they describe is looked through. */
+	case VMCS12_VM_EXIT_MSR_STORE_ADDR:
+	case VMCS12_VM_EXIT_MSR_STORE_COUNT:
+	/* Not always brought back from VMCS02 at L2's exit. */
+	case VMCS12_GUEST_PDPTR0:
+	case VMCS12_GUEST_PDPTR1:
+	case VMCS12_GUEST_PDPTR2:
+	case VMCS12_GUEST_PDPTR3:
+	case VMCS12_GUEST_BNDCFGS:
+		return VMCS12_EFFECT_TRIGGER;
+	case VMCS12_GUEST_SYSENTER_CS:
+	case VMCS12_GUEST_SYSENTER_ESP:
+	case VMCS12_GUEST_SYSENTER_EIP:
+	case VMCS12_GUEST_CS_AR_BYTES:
+	case VMCS12_GUEST_SS_AR_BYTES:
+		return VMCS12_EFFECT_COPIED;
 	default:
-		return *(const u64 *)p;
+		return vmcs12_field_is_lazy(field) ? VMCS12_EFFECT_COPIED : VMCS12_EFFECT_ALWAYS;
 	}
 }
 
-/* Bits of @value that the field does not have are dropped, as by VMWRITE. */
-void vmcs12_field_write(void *vmcs12, enum vmcs12_field field, u64 value)
+/* The field with the first @length characters of @name as its name. */
+static enum vmcs12_field field_by_name(const char *name, size_t length)
 {
-	void *p = vmcs12 + vmcs12_fields[field].offset;
+	enum vmcs12_field field;
 
-	switch (vmcs12_fields[field].size) {
-	case sizeof(u16):
-		*(u16 *)p = value;
-		break;
-	case sizeof(u32):
-		*(u32 *)p = value;
-		break;
-	default:
-		*(u64 *)p = value;
+	for (field = 0; field < VMCS12_NR_FIELDS; field++)
+		if (!strncmp(vmcs12_fields[field].name, name, length) &&
+		    !vmcs12_fields[field].name[length])
+			break;
+
+	return field;
+}
+
+/* @names have commas between them, and maybe a newline behind.  -EINVAL if one is unknown. */
+int vmcs12_set_parse(unsigned long *set, const char *names)
+{
+	unsigned long parsed[VMCS12_SET_LONGS] = {};
+	enum vmcs12_field field;
+	size_t length;
+
+	while (*names && *names != '\n') {
+		length = strcspn(names, ",\n");
+		field = field_by_name(names, length);
+		if (field == VMCS12_NO_FIELD)
+			return -EINVAL;
+		vmcs12_set_add(parsed, vmcs12_field_base(field));
+		names += length;
+		if (*names == ',')
+			names++;
 	}
+
+	memcpy(set, parsed, sizeof(parsed));
+	return 0;
 }

@@ -16,6 +16,13 @@
  *	vmread.FIELD		VMREADs of L1 that trapped, by field
  *	vmwrite.FIELD		VMWRITEs of L1 that trapped, by field
  *	fallback.CAUSE		why a VMREAD or VMWRITE was left to stock
+ *	shadow.joined		fields that joined what L1 reads or writes without exits
+ *	shadow.left		fields that left it again
+ *	shadow.full		trapped accesses of a field for which there was no room
+ *	shadow.copied_in	visits to the shadow VMCS for what L1 has written
+ *	shadow.copied_out	visits to the shadow VMCS for what L1 is to read
+ *	shadow.read		VMREADs in these visits
+ *	shadow.written		VMWRITEs in these visits
  *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU
  *	state.restored		KVM_SET_NESTED_STATE calls on an adopted vCPU
  *	vcpu.adopted		vCPUs taken over
@@ -55,8 +62,8 @@
  * off:		the parameter vmaccess is 0
  * l2:		executed by an L2
  * evmcs:	L1 uses Hyper-V's enlightened VMCS
- * lazy:	the VMCS12 lacks guest state that is still in VMCS02
- * ro_shadow:	a write to a read-only field that the hardware shadow VMCS holds
+ * lazy:	a write that makes VM entry rebuild VMCS02 from VMCS12, which lacks
+ *		guest state that is still in VMCS02
  * operand:	a memory operand that stock has to translate (linear address
  *		masking, or an encoding no CPU should report)
  */
@@ -65,7 +72,6 @@
 	X(L2, l2)			\
 	X(EVMCS, evmcs)			\
 	X(LAZY, lazy)			\
-	X(RO_SHADOW, ro_shadow)		\
 	X(OPERAND, operand)
 
 #endif /* _KVM_NESTED_COUNTERS_H */

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which fields a shadow VMCS holds.
+ */
+#include <linux/bitmap.h>
+
+#include "choice.h"
+#include "kvm_intel.h"
+
+struct kn_classes kn_classes;
+
+/* Fields by what may be done with them. */
+static unsigned long openable[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
+static unsigned long readonly[VMCS12_SET_LONGS];
+
+/* VMWRITE to the shadow VMCS has shown that this processor has no such field. */
+static unsigned long absent[VMCS12_SET_LONGS];
+
+/* The processor keeps reserved bits of access rights, which VMCS12 drops. */
+static bool access_rights_keep_bits;
+
+/* The parameter for a fixed set; empty: learn. */
+static unsigned long fixed[VMCS12_SET_LONGS];
+static u32 fixed_generation;
+
+void kn_choice_init(void)
+{
+	enum vmcs12_field field;
+
+	for (field = 0; field < VMCS12_NR_FIELDS; field++) {
+		enum vmcs12_effect effect = vmcs12_field_effect(field);
+
+		if (field != vmcs12_field_base(field))
+			continue;
+
+		if (vmcs12_field_is_lazy(field))
+			vmcs12_set_add(kn_classes.lazy, field);
+		if (vmcs12_field_is_readonly(field))
+			vmcs12_set_add(readonly, field);
+		if (effect == VMCS12_EFFECT_COPIED)
+			vmcs12_set_add(kn_classes.copied, field);
+		if (effect == VMCS12_EFFECT_DERIVED)
+			vmcs12_set_add(kn_classes.derived, field);
+		if (effect == VMCS12_EFFECT_COPIED || effect == VMCS12_EFFECT_DERIVED)
+			vmcs12_set_add(kn_classes.late, field);
+
+		/* L0 changes it in VMCS12 whenever it emulates an instruction. */
+		if (field == VMCS12_VM_INSTRUCTION_ERROR)
+			continue;
+		vmcs12_set_add(openable[LEARN_READ], field);
+		if (effect != VMCS12_EFFECT_TRIGGER)
+			vmcs12_set_add(openable[LEARN_WRITE], field);
+	}
+}
+
+/* Every vCPU changes over when its shadow VMCS is copied out the next time. */
+void kn_choice_set_fixed(const unsigned long *fields)
+{
+	int i;
+
+	for (i = 0; i < VMCS12_SET_LONGS; i++)
+		WRITE_ONCE(fixed[i], fields[i]);
+	/* Whoever sees the new generation sees the new fields. */
+	smp_store_release(&fixed_generation, fixed_generation + 1);
+}
+
+void kn_choice_get_fixed(unsigned long *fields)
+{
+	int i;
+
+	for (i = 0; i < VMCS12_SET_LONGS; i++)
+		fields[i] = READ_ONCE(fixed[i]);
+}
+
+u32 kn_choice_fixed_generation(void)
+{
+	/* Pairs with kn_choice_set_fixed(). */
+	return smp_load_acquire(&fixed_generation);
+}
+
+bool kn_choice_is_fixed(void)
+{
+	return !vmcs12_set_is_empty(fixed);
+}
+
+void kn_choice_mixes_access_rights(bool mixes)
+{
+	WRITE_ONCE(access_rights_keep_bits, mixes);
+}
+
+bool kn_choice_may_open(struct kvm_vcpu *vcpu, enum learn_access access, enum vmcs12_field field)
+{
+	if (!vmcs12_set_has(openable[access], field) || vmcs12_set_has(absent, field))
+		return false;
+
+	if (access == LEARN_READ)
+		return true;
+
+	return !vmcs12_set_has(readonly, field) || kn_can_vmwrite_any_field(vcpu);
+}
+
+/*
+ * Whether L1 must not get at the field both ways: the processor would let it read
+ * reserved bits that it wrote, and VMCS12 has not.
+ */
+bool kn_choice_is_exclusive(enum vmcs12_field field)
+{
+	return access_rights_keep_bits && vmcs12_field_is_access_rights(field);
+}
+
+void kn_choice_withdraw(enum vmcs12_field field)
+{
+	set_bit(field, absent);
+}
+
+/* Returns false if there is no fixed set. */
+static bool choose_fixed(struct kn_choice *choice, struct kvm_vcpu *vcpu)
+{
+	unsigned long wanted[VMCS12_SET_LONGS];
+	enum vmcs12_field field;
+
+	kn_choice_get_fixed(wanted);
+	if (vmcs12_set_is_empty(wanted))
+		return false;
+
+	memset(choice->open, 0, sizeof(choice->open));
+	vmcs12_for_each_field(field, wanted) {
+		if (kn_choice_may_open(vcpu, LEARN_READ, field))
+			vmcs12_set_add(choice->open[LEARN_READ], field);
+		if (kn_choice_may_open(vcpu, LEARN_WRITE, field) && !kn_choice_is_exclusive(field))
+			vmcs12_set_add(choice->open[LEARN_WRITE], field);
+	}
+	return true;
+}
+
+static void make_lists(struct kn_choice *choice)
+{
+	enum vmcs12_field field;
+
+	bitmap_or(choice->any, choice->open[LEARN_READ], choice->open[LEARN_WRITE],
+		  VMCS12_NR_FIELDS);
+	bitmap_and(choice->saved, choice->any, kn_classes.lazy, VMCS12_NR_FIELDS);
+
+	choice->nr_fields = 0;
+	vmcs12_for_each_field(field, choice->any)
+		choice->fields[choice->nr_fields++] = field;
+	choice->nr_written = 0;
+	vmcs12_for_each_field(field, choice->open[LEARN_WRITE])
+		choice->written[choice->nr_written++] = field;
+}
+
+/* What is fixed, or else the members of @set. */
+void kn_choice_make(struct kn_choice *choice, struct kvm_vcpu *vcpu, const struct learn_set *set)
+{
+	int i;
+
+	choice->fixed = choose_fixed(choice, vcpu);
+	if (!choice->fixed)
+		memcpy(choice->open, set->members, sizeof(choice->open));
+	choice->generation = set->generation;
+	choice->made = true;
+
+	for (i = 0; i < LEARN_NR_ACCESSES; i++)
+		vmcs_bitmap_build(choice->words[i], choice->open[i]);
+	make_lists(choice);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which fields a shadow VMCS holds: what the processor and the architecture allow,
+ * out of what was learnt or is fixed by the parameter, in the form that copying
+ * needs.
+ */
+#ifndef _KVM_NESTED_CHOICE_H
+#define _KVM_NESTED_CHOICE_H
+
+#include "bitmap.h"
+#include "learn.h"
+
+struct kvm_vcpu;
+
+/* The fields that L1 gets at without a VM exit. */
+struct kn_choice {
+	bool made;
+	bool fixed;		/* by the parameter */
+	u32 generation;		/* of the learnt set, if not */
+	unsigned long open[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
+	unsigned long any[VMCS12_SET_LONGS];
+	unsigned long saved[VMCS12_SET_LONGS];	/* lazily kept, so L2's exit saves them */
+	u64 words[LEARN_NR_ACCESSES][VMCS_BITMAP_NR_WORDS];
+	/* The same as lists: all of them, and those open for writing. */
+	u8 nr_fields;
+	u8 nr_written;
+	u8 fields[VMCS12_NR_FIELDS];
+	u8 written[VMCS12_NR_FIELDS];
+};
+
+/* Base fields, by what a VM entry of stock KVM does with them. */
+struct kn_classes {
+	unsigned long lazy[VMCS12_SET_LONGS];
+	unsigned long copied[VMCS12_SET_LONGS];
+	unsigned long derived[VMCS12_SET_LONGS];
+	unsigned long late[VMCS12_SET_LONGS];	/* copied or derived */
+};
+
+extern struct kn_classes kn_classes;
+
+void kn_choice_init(void);
+void kn_choice_set_fixed(const unsigned long *fields);
+void kn_choice_get_fixed(unsigned long *fields);
+u32 kn_choice_fixed_generation(void);
+bool kn_choice_is_fixed(void);
+
+void kn_choice_mixes_access_rights(bool mixes);
+bool kn_choice_may_open(struct kvm_vcpu *vcpu, enum learn_access access, enum vmcs12_field field);
+bool kn_choice_is_exclusive(enum vmcs12_field field);
+void kn_choice_withdraw(enum vmcs12_field field);
+void kn_choice_make(struct kn_choice *choice, struct kvm_vcpu *vcpu, const struct learn_set *set);
+
+#endif /* _KVM_NESTED_CHOICE_H */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which fields an L1 uses: learnt from the accesses that trap.
+ *
+ * A field whose accesses have trapped often enough joins the set of its VMCS12
+ * and traps no more, so nobody sees any longer whether it is used.  Therefore
+ * the fields of a set are reviewed in turn: one leaves on probation, and comes
+ * back at its next trap, for twice as long as before.
+ *
+ * L1 uses a set whenever it runs after an exit of L2, or with another VMCS12 than
+ * before.  Traps in different uses tell more than many in one, as while L1 fills
+ * in a new VMCS12; and between two reviews what has not led to anything is
+ * forgotten.
+ *
+ * Nothing here knows a vCPU; the unit tests run it in user space.
+ */
+#ifndef _KVM_NESTED_LEARN_H
+#define _KVM_NESTED_LEARN_H
+
+#include <linux/types.h>
+
+#include "vmcs12.h"
+
+/* An L1 with more VMCS12s than these on one vCPU learns those anew that it uses least. */
+#define LEARN_NR_SETS		8
+
+#define LEARN_MAX_TENURE	7
+
+/* What a trap counts, the first of its field in a use and any other. */
+#define LEARN_FIRST_TRAP	4
+#define LEARN_NEXT_TRAP		1
+#define LEARN_MAX_THRESHOLD	(U8_MAX / LEARN_FIRST_TRAP)
+
+enum learn_access {
+	LEARN_READ,
+	LEARN_WRITE,
+	LEARN_NR_ACCESSES,
+};
+
+enum learn_result {
+	LEARN_WAITS,		/* has not trapped often enough, or is a member */
+	LEARN_JOINED,
+	LEARN_FULL,
+};
+
+/* The fields of one VMCS12; a high half counts as its field. */
+struct learn_set {
+	u64 vmptr;
+	u64 used;		/* when last; 0 for never */
+	unsigned long members[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
+	u32 nr;			/* fields in either */
+	u32 generation;		/* changes with the members */
+	u32 age;		/* uses since the last review */
+	bool crowded;		/* there was no room for a field since then */
+	enum vmcs12_field reviewed;
+	enum vmcs12_field on_probation;	/* VMCS12_NO_FIELD if none */
+	bool any_trapped;	/* anything in @trapped */
+	unsigned long trapped[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];	/* in this use */
+	u8 points[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];	/* since the last review */
+	u8 tenure[VMCS12_NR_FIELDS];	/* log2 of the reviews to pass */
+	u8 passes[VMCS12_NR_FIELDS];	/* reviews still to pass */
+};
+
+struct learn {
+	struct learn_set sets[LEARN_NR_SETS];
+	struct learn_set *current_set;
+	u64 clock;
+};
+
+void learn_init(struct learn *learn);
+struct learn_set *learn_find(struct learn *learn, u64 vmptr);
+enum learn_result learn_trapped(struct learn_set *set, enum learn_access access,
+				enum vmcs12_field field, u32 threshold, u32 max);
+enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max);
+void learn_drop(struct learn_set *set, enum vmcs12_field field);
+
+#endif /* _KVM_NESTED_LEARN_H */

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KVM_NESTED_VMCS02_H
+#define _KVM_NESTED_VMCS02_H
+
+#include "vcpu.h"
+
+bool kn_vmcs02_has(struct kn_vcpu *kv, enum vmcs12_field field);
+void kn_vmcs02_save(struct kn_vcpu *kv, const unsigned long *fields);
+void kn_vmcs02_fetch(struct kn_vcpu *kv, const unsigned long *fields);
+void kn_vmcs02_complete(struct kn_vcpu *kv);
+void kn_vmcs02_store(struct kn_vcpu *kv, const unsigned long *fields);
+
+#endif /* _KVM_NESTED_VMCS02_H */
