@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Print what the module believes of each field, as `NAME MEMBER SHADOW [lazy]`.
+ * Print what the module believes of each field, as `NAME MEMBER SHADOW [lazy] [EFFECT]`.
  */
 #include <stdio.h>
 
@@ -17,11 +17,19 @@ static const char * const shadows[] = {
 	[VMCS12_SHADOW_RW] = "RW",
 };
 
+static const char * const effects[] = {
+	[VMCS12_EFFECT_ALWAYS] = "",
+	[VMCS12_EFFECT_COPIED] = " copied",
+	[VMCS12_EFFECT_DERIVED] = " derived",
+	[VMCS12_EFFECT_TRIGGER] = " derived",
+};
+
 int main(void)
 {
 	for (enum vmcs12_field field = 0; field < VMCS12_NR_FIELDS; field++)
-		printf("%s %s %s%s\n", vmcs12_fields[field].name, members[field],
+		printf("%s %s %s%s%s\n", vmcs12_fields[field].name, members[field],
 		       shadows[vmcs12_fields[field].shadow],
-		       vmcs12_field_is_lazy(field) ? " lazy" : "");
+		       vmcs12_field_is_lazy(field) ? " lazy" : "",
+		       effects[vmcs12_field_effect(field)]);
 	return 0;
 }

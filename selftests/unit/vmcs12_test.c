@@ -2,8 +2,10 @@
 /*
  * Verify the VMCS12 field table, look-up, and typed access.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/errno.h>
 #include <linux/kernel.h>
 
 #include "unit.h"
@@ -108,6 +110,7 @@ TEST(table, "the table repeats the list and gives each field the size of its enc
 		EXPECT_EQ(info->offset, line->offset, "%s", line->name);
 		EXPECT_EQ(info->shadow, line->shadow, "%s", line->name);
 		EXPECT_EQ(info->size, line_size(line), "%s", line->name);
+		EXPECT_EQ(info->mask, line_mask(line), "%s", line->name);
 	}
 }
 
@@ -253,7 +256,7 @@ TEST(halves, "a 64-bit field and its high half are two views of one value")
 	free(page);
 }
 
-TEST(last_bytes, "the last field ends with the memory it needs")
+TEST(last_bytes, "a write touches no memory behind its field")
 {
 	for (unsigned int field = 0; field < NR_LINES; field++) {
 		size_t size = lines[field].offset + line_size(&lines[field]);
@@ -262,7 +265,7 @@ TEST(last_bytes, "the last field ends with the memory it needs")
 		if (!memory)
 			abort();
 		vmcs12_field_write(memory, field, ~0ull);
-		EXPECT_EQ(vmcs12_field_read(memory, field), line_mask(&lines[field]), "%s",
+		EXPECT_EQ(bytes_read(memory, &lines[field]), line_mask(&lines[field]), "%s",
 			  lines[field].name);
 		free(memory);
 	}
@@ -299,7 +302,7 @@ TEST(readonly, "VM-exit information and nothing else is read-only, and never sha
 		  "L0 changes the error number while it emulates");
 }
 
-TEST(lazy, "segments, descriptor tables and two more are lazy, access rights of CS and SS are not")
+TEST(lazy, "segments, descriptor tables and one more are lazy, access rights of CS and SS are not")
 {
 	static const struct {
 		u16 first, last;
@@ -311,7 +314,6 @@ TEST(lazy, "segments, descriptor tables and two more are lazy, access rights of 
 		{ 0x481a, 0x4822 },	/* access rights of DS, FS, GS, LDTR, TR */
 		{ 0x6806, 0x6814 },	/* bases of ES ... TR */
 		{ 0x6816, 0x6818 },	/* bases of GDTR and IDTR */
-		{ 0x2812, 0x2812 },	/* BNDCFGS; stock KVM forgets its high half */
 		{ 0x6822, 0x6822 },	/* pending debug exceptions */
 	};
 	unsigned int found = 0;
@@ -326,6 +328,247 @@ TEST(lazy, "segments, descriptor tables and two more are lazy, access rights of 
 		found += want;
 		EXPECT_EQ(vmcs12_field_is_lazy(field), want, "%s", lines[field].name);
 	}
-	EXPECT_EQ(found, 8 + 8 + 2 + 1 + 5 + 8 + 2 + 1 + 1, "lazy fields");
+	EXPECT_EQ(found, 8 + 8 + 2 + 1 + 5 + 8 + 2 + 1, "lazy fields");
 	EXPECT(!vmcs12_field_is_lazy(VMCS12_NO_FIELD), "an encoding without a field");
+}
+
+TEST(effect, "writes that a VM entry looks at only when VMCS12 is dirty")
+{
+	static const struct {
+		u16 first, last;
+		enum vmcs12_effect effect;
+	} ranges[] = {
+		{ 0x0800, 0x080e, VMCS12_EFFECT_COPIED },	/* selectors */
+		{ 0x2006, 0x2007, VMCS12_EFFECT_TRIGGER },	/* MSR-store address */
+		{ 0x201c, 0x2023, VMCS12_EFFECT_DERIVED },	/* EOI-exit bitmaps */
+		{ 0x202c, 0x202d, VMCS12_EFFECT_DERIVED },	/* XSS-exiting bitmap */
+		{ 0x280a, 0x2813, VMCS12_EFFECT_TRIGGER },	/* PDPTEs, BNDCFGS */
+		{ 0x4006, 0x4008, VMCS12_EFFECT_DERIVED },	/* page-fault error codes */
+		{ 0x400e, 0x400e, VMCS12_EFFECT_TRIGGER },	/* MSR-store count */
+		{ 0x4012, 0x4012, VMCS12_EFFECT_DERIVED },	/* VM-entry controls */
+		{ 0x401e, 0x401e, VMCS12_EFFECT_DERIVED },	/* secondary controls */
+		{ 0x4800, 0x4822, VMCS12_EFFECT_COPIED },	/* limits, access rights */
+		{ 0x482a, 0x482a, VMCS12_EFFECT_COPIED },	/* SYSENTER_CS */
+		{ 0x6002, 0x6002, VMCS12_EFFECT_DERIVED },	/* CR4 guest/host mask */
+		{ 0x6806, 0x6818, VMCS12_EFFECT_COPIED },	/* bases */
+		{ 0x6822, 0x6826, VMCS12_EFFECT_COPIED },	/* debug exceptions, SYSENTER */
+	};
+
+	for (unsigned int field = 0; field < NR_LINES; field++) {
+		enum vmcs12_effect want = VMCS12_EFFECT_ALWAYS;
+		unsigned int encoding = lines[field].encoding;
+
+		for (unsigned int i = 0; i < ARRAY_SIZE(ranges); i++)
+			if (encoding >= ranges[i].first && encoding <= ranges[i].last)
+				want = ranges[i].effect;
+		EXPECT_EQ(vmcs12_field_effect(field), want, "%s", lines[field].name);
+	}
+}
+
+TEST(base, "a high half belongs to the field before it, any other field to itself")
+{
+	for (unsigned int field = 0; field < NR_LINES; field++) {
+		const struct line *line = &lines[field];
+
+		EXPECT_EQ(vmcs12_field_base(field), field - line->high, "%s", line->name);
+		EXPECT_EQ(vmcs12_fields[field].high, line->high, "%s", line->name);
+		EXPECT_EQ(vmcs12_fields[field].has_high, is_full_64(line), "%s", line->name);
+	}
+}
+
+TEST(access_rights, "access rights of ES, CS, SS, DS, FS, GS, LDTR and TR and no other field")
+{
+	for (unsigned int field = 0; field < NR_LINES; field++) {
+		unsigned int encoding = lines[field].encoding;
+
+		EXPECT_EQ(vmcs12_field_is_access_rights(field),
+			  encoding >= 0x4814 && encoding <= 0x4822, "%s", lines[field].name);
+	}
+}
+
+/* On both sides of each border between the words of a set, and at its ends. */
+static const unsigned int borders[] = { 0, 1, 63, 64, 127, 128, NR_LINES - 1 };
+
+TEST(set_one, "a field is in the sets that it was added to, with no other")
+{
+	for (unsigned int field = 0; field < NR_LINES; field++) {
+		unsigned long set[VMCS12_SET_LONGS] = {};
+
+		EXPECT(vmcs12_set_is_empty(set), "before %u", field);
+		vmcs12_set_add(set, field);
+		vmcs12_set_add(set, field);
+		EXPECT(!vmcs12_set_is_empty(set), "field %u", field);
+		for (unsigned int other = 0; other < NR_LINES; other++)
+			EXPECT_EQ(vmcs12_set_has(set, other), other == field, "%u and %u", other,
+				  field);
+		vmcs12_set_remove(set, field);
+		vmcs12_set_remove(set, field);
+		EXPECT(vmcs12_set_is_empty(set), "after %u", field);
+	}
+}
+
+TEST(set_remove, "a field that is removed leaves the others")
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(borders); i++) {
+		unsigned long set[VMCS12_SET_LONGS] = {};
+
+		for (unsigned int field = 0; field < NR_LINES; field++)
+			vmcs12_set_add(set, field);
+		vmcs12_set_remove(set, borders[i]);
+		for (unsigned int field = 0; field < NR_LINES; field++)
+			EXPECT_EQ(vmcs12_set_has(set, field), field != borders[i], "%u without %u",
+				  field, borders[i]);
+	}
+}
+
+TEST(set_pairs, "sets meet in what both have, and differ by what one has")
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(borders); i++)
+		for (unsigned int j = 0; j < ARRAY_SIZE(borders); j++) {
+			unsigned long one[VMCS12_SET_LONGS] = {}, other[VMCS12_SET_LONGS] = {};
+			unsigned long result[VMCS12_SET_LONGS];
+			bool same = i == j;
+
+			vmcs12_set_add(one, borders[i]);
+			vmcs12_set_add(other, borders[j]);
+			EXPECT_EQ(vmcs12_sets_meet(one, other), same, "%u, %u", borders[i],
+				  borders[j]);
+
+			/* Whatever was in the result is gone. */
+			memset(result, 0xff, sizeof(result));
+			EXPECT_EQ(vmcs12_set_subtract(result, one, other), !same, "%u, %u",
+				  borders[i], borders[j]);
+			vmcs12_set_remove(one, borders[j]);
+			EXPECT_EQ(memcmp(result, one, sizeof(one)), 0, "%u without %u",
+				  borders[i], borders[j]);
+		}
+}
+
+static void check_iteration(const unsigned long *set)
+{
+	enum vmcs12_field field;
+	unsigned int next = 0;
+
+	vmcs12_for_each_field(field, set) {
+		for (; next < field && next < NR_LINES; next++)
+			EXPECT(!vmcs12_set_has(set, next), "%u was left out", next);
+		EXPECT_EQ(field, next, "each field once, in ascending order");
+		EXPECT(field < NR_LINES && vmcs12_set_has(set, field), "%u is no member", field);
+		next = field + 1;
+	}
+	for (; next < NR_LINES; next++)
+		EXPECT(!vmcs12_set_has(set, next), "%u was left out", next);
+}
+
+TEST(iteration, "iterating over a set meets its fields and no others, in ascending order")
+{
+	unsigned long set[VMCS12_SET_LONGS] = {};
+
+	check_iteration(set);
+	for (unsigned int i = 0; i < ARRAY_SIZE(borders); i++) {
+		unsigned long one[VMCS12_SET_LONGS] = {};
+
+		vmcs12_set_add(one, borders[i]);
+		check_iteration(one);
+		vmcs12_set_add(set, borders[i]);
+		check_iteration(set);
+	}
+	for (unsigned int i = 0; i < 2000; i++) {
+		unsigned int field = unit_random() % NR_LINES;
+
+		if (vmcs12_set_has(set, field))
+			vmcs12_set_remove(set, field);
+		else
+			vmcs12_set_add(set, field);
+		check_iteration(set);
+	}
+	for (unsigned int field = 0; field < NR_LINES; field++)
+		vmcs12_set_add(set, field);
+	check_iteration(set);
+}
+
+TEST(iteration_changes, "a set may lose the field that an iteration is at")
+{
+	unsigned long set[VMCS12_SET_LONGS] = {};
+	enum vmcs12_field field;
+	unsigned int met = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(borders); i++)
+		vmcs12_set_add(set, borders[i]);
+	vmcs12_for_each_field(field, set) {
+		vmcs12_set_remove(set, field);
+		met++;
+	}
+	EXPECT_EQ(met, ARRAY_SIZE(borders), "fields met");
+	EXPECT(vmcs12_set_is_empty(set), "fields left");
+}
+
+TEST(set_parse, "names with commas between them are a set")
+{
+	static const struct {
+		const char *names;
+		unsigned int nr;
+		enum vmcs12_field fields[3];
+	} good[] = {
+		{ "", 0, {} },
+		{ "\n", 0, {} },
+		{ "HOST_RIP", 1, { VMCS12_HOST_RIP } },
+		{ "HOST_RIP\n", 1, { VMCS12_HOST_RIP } },
+		{ "VIRTUAL_PROCESSOR_ID,HOST_RIP", 2,
+		  { VMCS12_VIRTUAL_PROCESSOR_ID, VMCS12_HOST_RIP } },
+		{ "HOST_RIP,TSC_MULTIPLIER,GUEST_CS_AR_BYTES\n", 3,
+		  { VMCS12_HOST_RIP, VMCS12_TSC_MULTIPLIER, VMCS12_GUEST_CS_AR_BYTES } },
+		{ "GUEST_CR0,GUEST_CR0", 1, { VMCS12_GUEST_CR0 } },
+		{ "HOST_RIP,", 1, { VMCS12_HOST_RIP } },
+		{ "HOST_RIP,\n", 1, { VMCS12_HOST_RIP } },
+		{ "TSC_OFFSET_HIGH", 1, { VMCS12_TSC_OFFSET } },
+		{ "TSC_OFFSET,TSC_OFFSET_HIGH", 1, { VMCS12_TSC_OFFSET } },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(good); i++) {
+		unsigned long set[VMCS12_SET_LONGS], want[VMCS12_SET_LONGS] = {};
+
+		memset(set, 0xff, sizeof(set));
+		for (unsigned int j = 0; j < good[i].nr; j++)
+			vmcs12_set_add(want, good[i].fields[j]);
+		EXPECT_EQ(vmcs12_set_parse(set, good[i].names), 0, "%s", good[i].names);
+		EXPECT_EQ(memcmp(set, want, sizeof(set)), 0, "%s", good[i].names);
+	}
+}
+
+TEST(set_parse_each, "each name means its field, and is needed to the last letter")
+{
+	for (unsigned int field = 0; field < NR_LINES; field++) {
+		unsigned long set[VMCS12_SET_LONGS], want[VMCS12_SET_LONGS] = {};
+		const char *name = lines[field].name;
+		char longer[64];
+
+		vmcs12_set_add(want, field - lines[field].high);
+		EXPECT_EQ(vmcs12_set_parse(set, name), 0, "%s", name);
+		EXPECT_EQ(memcmp(set, want, sizeof(set)), 0, "%s", name);
+
+		snprintf(longer, sizeof(longer), "%s_", name);
+		EXPECT_EQ(vmcs12_set_parse(set, longer), -EINVAL, "%s", longer);
+		EXPECT_EQ(vmcs12_set_parse(set, name + 1), -EINVAL, "%s", name + 1);
+		longer[strlen(name) - 1] = '\0';
+		EXPECT_EQ(vmcs12_set_parse(set, longer), -EINVAL, "%s", longer);
+	}
+}
+
+TEST(set_parse_bad, "a list with something unknown is refused, and changes nothing")
+{
+	static const char * const bad[] = {
+		"HOST", "HOST_RI", "HOST_RIPP", "host_rip", "0x6c16", " HOST_RIP", "HOST_RIP ",
+		",", ",HOST_RIP", "HOST_RIP,,HOST_RSP", "HOST_RIP,HOST", "HOST_RIP HOST_RSP",
+		"HOST,HOST_RIP", "HOST_RIP;HOST_RSP",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		unsigned long set[VMCS12_SET_LONGS] = {}, want[VMCS12_SET_LONGS] = {};
+
+		vmcs12_set_add(set, VMCS12_GUEST_CR3);
+		vmcs12_set_add(want, VMCS12_GUEST_CR3);
+		EXPECT_EQ(vmcs12_set_parse(set, bad[i]), -EINVAL, "%s", bad[i]);
+		EXPECT_EQ(memcmp(set, want, sizeof(set)), 0, "%s", bad[i]);
+	}
 }

@@ -6,6 +6,7 @@
 
 #define U8_MAX		((u8)~0U)
 #define U32_MAX		((u32)~0U)
+#define U64_MAX		((u64)~0ULL)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #endif
