@@ -407,16 +407,19 @@ static void check_limits(void)
 
 	/*
 	 * An expand-down segment holds what is above its limit. Stock KVM takes it for one that
-	 * expands up, and L1 may not see a difference.
+	 * expands up, and L1 may not see a difference where the access traps, as that of this field
+	 * always does.
 	 */
 	sregs = flat;
 	sregs.ds.type = 7;
 	sregs.ds.limit = 0xffff;
 	sregs.ds.g = 0;
 	CHECK_FAULT("VMREAD above the limit of an expand-down segment: #GP as in stock KVM",
-		    read_into(&sregs, DATA), GP_VECTOR);
+		    RUN(CODE32("vmread %%ecx, (%%ebx)"), &sregs, .rcx = VM_INSTRUCTION_ERROR,
+			.rbx = DATA), GP_VECTOR);
 	KN_CHECK_EQ("VMREAD below the limit of an expand-down segment: done as in stock KVM",
-		    read_into(&sregs, 0xb000), VM_SUCCEED);
+		    RUN(CODE32("vmread %%ecx, (%%ebx)"), &sregs, .rcx = VM_INSTRUCTION_ERROR,
+			.rbx = 0xb000), VM_SUCCEED);
 }
 
 static void check_types(void)

@@ -10,6 +10,9 @@
 /* Does the module handle VMREAD and VMWRITE of the VMs to come? */
 bool kn_engaged(void);
 
+/* Does it also learn which fields to shadow, so that accesses cease to trap? */
+bool kn_learning(void);
+
 /* The value of counter @name of @vm; 0 if the module counted nothing under that name. */
 uint64_t kn_counter(struct kvm_vm *vm, const char *name);
 
