@@ -17,8 +17,8 @@
 #define EXTRA_PAGES	2048
 
 /*
- * A batch is what lies between two RDTSCs: @units units. Keep it well below the 40,000 instructions
- * that may lie between two timer interrupts of an emulated L0, see undisturbed().
+ * A batch is what lies between two RDTSCs: @units units. Keep it well below the 400,000
+ * instructions that lie between two timer interrupts of an emulated L0, see undisturbed().
  */
 struct metric {
 	const char *name;
