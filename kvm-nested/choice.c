@@ -8,6 +8,7 @@
 #include "kvm_intel.h"
 
 struct kn_classes kn_classes;
+const struct kn_choice kn_choice_nothing;
 
 /* Fields by what may be done with them. */
 static unsigned long openable[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
@@ -44,12 +45,14 @@ void kn_choice_init(void)
 		if (effect == VMCS12_EFFECT_COPIED || effect == VMCS12_EFFECT_DERIVED)
 			vmcs12_set_add(kn_classes.late, field);
 
+		if (effect == VMCS12_EFFECT_TRIGGER)
+			vmcs12_set_add(kn_classes.trigger, field);
+
 		/* L0 changes it in VMCS12 whenever it emulates an instruction. */
 		if (field == VMCS12_VM_INSTRUCTION_ERROR)
 			continue;
 		vmcs12_set_add(openable[LEARN_READ], field);
-		if (effect != VMCS12_EFFECT_TRIGGER)
-			vmcs12_set_add(openable[LEARN_WRITE], field);
+		vmcs12_set_add(openable[LEARN_WRITE], field);
 	}
 }
 
@@ -144,9 +147,14 @@ static void make_lists(struct kn_choice *choice)
 	choice->nr_fields = 0;
 	vmcs12_for_each_field(field, choice->any)
 		choice->fields[choice->nr_fields++] = field;
-	choice->nr_written = 0;
-	vmcs12_for_each_field(field, choice->open[LEARN_WRITE])
-		choice->written[choice->nr_written++] = field;
+	choice->nr_written_clean = 0;
+	vmcs12_for_each_field(field, choice->open_clean)
+		choice->written[choice->nr_written_clean++] = field;
+
+	choice->nr_written = choice->nr_written_clean;
+	vmcs12_for_each_field(field, kn_classes.trigger)
+		if (vmcs12_set_has(choice->open[LEARN_WRITE], field))
+			choice->written[choice->nr_written++] = field;
 }
 
 /* What is fixed, or else the members of @set. */
@@ -160,7 +168,9 @@ void kn_choice_make(struct kn_choice *choice, struct kvm_vcpu *vcpu, const struc
 	choice->generation = set->generation;
 	choice->made = true;
 
+	vmcs12_set_subtract(choice->open_clean, choice->open[LEARN_WRITE], kn_classes.trigger);
 	for (i = 0; i < LEARN_NR_ACCESSES; i++)
 		vmcs_bitmap_build(choice->words[i], choice->open[i]);
+	vmcs_bitmap_build(choice->words_clean, choice->open_clean);
 	make_lists(choice);
 }

@@ -18,12 +18,19 @@ struct kn_choice {
 	bool fixed;		/* by the parameter */
 	u32 generation;		/* of the learnt set, if not */
 	unsigned long open[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
+	/*
+	 * The same for writing to a VMCS12 that is not dirty: without those whose write
+	 * makes it so in any case.
+	 */
+	unsigned long open_clean[VMCS12_SET_LONGS];
 	unsigned long any[VMCS12_SET_LONGS];
 	unsigned long saved[VMCS12_SET_LONGS];	/* lazily kept, so L2's exit saves them */
 	u64 words[LEARN_NR_ACCESSES][VMCS_BITMAP_NR_WORDS];
-	/* The same as lists: all of them, and those open for writing. */
+	u64 words_clean[VMCS_BITMAP_NR_WORDS];
+	/* Lists: all of them, and those open for writing, the clean ones first. */
 	u8 nr_fields;
 	u8 nr_written;
+	u8 nr_written_clean;
 	u8 fields[VMCS12_NR_FIELDS];
 	u8 written[VMCS12_NR_FIELDS];
 };
@@ -34,9 +41,13 @@ struct kn_classes {
 	unsigned long copied[VMCS12_SET_LONGS];
 	unsigned long derived[VMCS12_SET_LONGS];
 	unsigned long late[VMCS12_SET_LONGS];	/* copied or derived */
+	unsigned long trigger[VMCS12_SET_LONGS];
 };
 
 extern struct kn_classes kn_classes;
+
+/* Everything traps. */
+extern const struct kn_choice kn_choice_nothing;
 
 void kn_choice_init(void);
 void kn_choice_set_fixed(const unsigned long *fields);

@@ -237,33 +237,30 @@ static bool vmwrite_allowed(struct vmaccess *access)
  */
 static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
 {
-	if (access->field == VMCS12_NO_FIELD || !vmwrite_allowed(access) ||
-	    !*kn_vmcs12_lazy(kv->vcpu))
+	enum vmcs12_field field;
+
+	if (!*kn_vmcs12_lazy(kv->vcpu) || access->field == VMCS12_NO_FIELD ||
+	    !vmwrite_allowed(access))
 		return 0;
 
-	switch (vmcs12_field_effect(access->field)) {
-	case VMCS12_EFFECT_DERIVED:
-	case VMCS12_EFFECT_TRIGGER:
-		return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
-	default:
+	field = vmcs12_field_base(access->field);
+	if (!vmcs12_set_has(kn_classes.derived, field) &&
+	    !vmcs12_set_has(kn_classes.trigger, field))
 		return 0;
-	}
+
+	return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
 }
 
 /* VMCS12 has a new value: see that everybody gets it. */
 static void vmwrite_takes_effect(struct kn_vcpu *kv, enum vmcs12_field field)
 {
-	switch (vmcs12_field_effect(field)) {
-	case VMCS12_EFFECT_ALWAYS:
-		break;
-	case VMCS12_EFFECT_COPIED:
-		store_field(kv, field);
-		break;
-	case VMCS12_EFFECT_DERIVED:
-	case VMCS12_EFFECT_TRIGGER:
+	enum vmcs12_field base = vmcs12_field_base(field);
+
+	if (vmcs12_set_has(kn_classes.copied, base))
+		store_field(kv, base);
+	else if (vmcs12_set_has(kn_classes.derived, base) ||
+		 vmcs12_set_has(kn_classes.trigger, base))
 		*kn_vmcs12_dirty(kv->vcpu) = true;
-		break;
-	}
 
 	kn_shadow_written(kv, field);
 	kn_shadow_trapped(kv, LEARN_WRITE, field);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whose the hardware shadow VMCS is: taken from stock KVM, and given back.
+ *
+ * It is given back wherever the vCPU is and whatever it does, by an interrupt on
+ * the CPU where VMCS01 is active, see shadow.c.
+ */
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/smp.h>
+
+#include "bitmap.h"
+#include "kvm_intel.h"
+#include "shadow.h"
+#include "vcpu.h"
+
+bool kn_shadow_enable = true;
+
+/* The fields that stock KVM lets L1 at, see take_stock(). */
+static unsigned long stock_open[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
+static bool stock_taken;
+
+/* With VMCS01 current as stock KVM has it: which fields this stock KVM shadows. */
+static void take_stock(void)
+{
+	static const u16 bitmaps[] = {
+		[LEARN_READ] = VMREAD_BITMAP,
+		[LEARN_WRITE] = VMWRITE_BITMAP,
+	};
+	unsigned long open[LEARN_NR_ACCESSES][VMCS12_SET_LONGS] = {};
+	enum vmcs12_field field;
+	int i;
+
+	/* Pairs with the release below.  Two who come first find the same. */
+	if (smp_load_acquire(&stock_taken))
+		return;
+
+	for (i = 0; i < LEARN_NR_ACCESSES; i++) {
+		const u64 *bitmap = phys_to_virt(kn_vmcs_read(bitmaps[i]));
+
+		for (field = 0; field < VMCS12_NR_FIELDS; field++)
+			if (field == vmcs12_field_base(field) && !vmcs_bitmap_traps(bitmap, field))
+				vmcs12_set_add(open[i], field);
+	}
+
+	memcpy(stock_open, open, sizeof(open));
+	/* Whoever sees that it is taken sees it. */
+	smp_store_release(&stock_taken, true);
+}
+
+/* At a VM exit of L1, the shadow VMCS being stock KVM's: what L1 can read there. */
+const unsigned long *kn_shadow_stock_open(struct kn_vcpu *kv)
+{
+	if (!kv->shadow.installed)
+		take_stock();
+	return stock_open[LEARN_READ];
+}
+
+static void remove_bitmaps(struct kn_shadow *shadow)
+{
+	if (!shadow->installed)
+		return;
+
+	kn_vmcs_write(VMREAD_BITMAP, shadow->stock_bitmap[LEARN_READ]);
+	kn_vmcs_write(VMWRITE_BITMAP, shadow->stock_bitmap[LEARN_WRITE]);
+	shadow->installed = false;
+}
+
+void kn_shadow_create(struct kn_vcpu *kv)
+{
+	raw_spin_lock_init(&kv->shadow.lock);
+	learn_init(&kv->shadow.learn);
+	kv->shadow.choice = &kn_choice_nothing;
+}
+
+/* Nobody uses the kn_vcpu any more. */
+void kn_shadow_free(struct kn_vcpu *kv)
+{
+	free_page((unsigned long)kv->shadow.bitmap[LEARN_READ]);
+	free_page((unsigned long)kv->shadow.bitmap[LEARN_WRITE]);
+}
+
+static bool alloc_bitmaps(struct kn_shadow *shadow)
+{
+	int i;
+
+	for (i = 0; i < LEARN_NR_ACCESSES; i++)
+		if (!shadow->bitmap[i])
+			shadow->bitmap[i] = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
+
+	return shadow->bitmap[LEARN_READ] && shadow->bitmap[LEARN_WRITE];
+}
+
+/* With the shadow VMCS current: what happens to bits that access rights don't have. */
+static void probe_access_rights(void)
+{
+	kn_vmcs_write(GUEST_ES_AR_BYTES, U32_MAX);
+	kn_choice_mixes_access_rights(kn_vmcs_read(GUEST_ES_AR_BYTES) != VMCS12_AR_BYTES_MASK);
+}
+
+/* At a VM exit of L1: take the shadow VMCS over from stock KVM, if that has one. */
+void __kn_shadow_take(struct kn_vcpu *kv)
+{
+	struct kn_shadow *shadow = &kv->shadow;
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	enum vmcs12_field field;
+	unsigned long flags;
+
+	if (!kn_vcpu_is_adopting() || !READ_ONCE(kn_shadow_enable) || kn_in_l2(vcpu) ||
+	    !kn_has_shadow_vmcs(vcpu) || !kn_in_vmx_operation(vcpu) || kn_uses_evmcs(vcpu) ||
+	    !alloc_bitmaps(shadow))
+		return;
+
+	local_irq_save(flags);
+	take_stock();
+	kn_shadow_enter(vcpu);
+	if (kn_shadow_is_live(vcpu)) {
+		vmcs12_for_each_field(field, stock_open[LEARN_WRITE])
+			vmcs12_field_write(kn_cached_vmcs12(vcpu), field,
+					   kn_vmcs_read(vmcs12_fields[field].encoding));
+		*kn_shadow_stale(vcpu) = true;
+	}
+	probe_access_rights();
+	kn_shadow_exit(vcpu);
+
+	vmcs_bitmap_init(shadow->bitmap[LEARN_READ]);
+	vmcs_bitmap_init(shadow->bitmap[LEARN_WRITE]);
+	memset(shadow->known, 0, sizeof(shadow->known));
+	shadow->choice = &kn_choice_nothing;
+	shadow->active = true;
+	local_irq_restore(flags);
+}
+
+/* The vCPU leaves VMX operation, with VMCS01 current: its shadow VMCS goes as it is. */
+void kn_shadow_leave(struct kn_vcpu *kv)
+{
+	struct kn_shadow *shadow = &kv->shadow;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	remove_bitmaps(shadow);
+	shadow->active = false;
+	local_irq_restore(flags);
+}
+
+/* The vCPU dies. */
+void kn_shadow_destroy(struct kn_vcpu *kv)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&kv->shadow.lock, flags);
+	kv->shadow.gone = true;
+	kv->shadow.active = false;
+	raw_spin_unlock_irqrestore(&kv->shadow.lock, flags);
+}
+
+/* Whether VMCS02 may be needed: L1 can write fields that matter for it. */
+static bool needs_vmcs02(struct kn_vcpu *kv)
+{
+	return kv->shadow.active && kn_shadow_is_live(kv->vcpu) && !*kn_vmcs12_dirty(kv->vcpu) &&
+	       vmcs12_sets_meet(kn_shadow_open_for_writing(&kv->shadow), kn_classes.late);
+}
+
+/* The same as changes_take_effect() where VMCS02 is known not to be active elsewhere. */
+static void changes_take_effect_here(struct kn_vcpu *kv, unsigned long *changed)
+{
+	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
+	void *vmcs02 = kn_vmcs02(kv->vcpu);
+	unsigned long copy[VMCS12_SET_LONGS];
+	enum vmcs12_field field;
+
+	if (!vmcs12_sets_meet(changed, kn_classes.late) || *kn_vmcs12_dirty(kv->vcpu))
+		return;
+
+	kn_vmptrld(kn_vmcs_region(vmcs02));
+	bitmap_and(copy, changed, kn_classes.copied, VMCS12_NR_FIELDS);
+	vmcs12_for_each_field(field, copy)
+		kn_vmcs_write(vmcs12_fields[field].encoding, vmcs12_field_read(vmcs12, field));
+
+	if (vmcs12_sets_meet(changed, kn_classes.derived)) {
+		if (*kn_vmcs12_lazy(kv->vcpu))
+			vmcs12_for_each_field(field, kn_classes.lazy)
+				vmcs12_field_write(vmcs12, field,
+						   kn_vmcs_read(vmcs12_fields[field].encoding));
+		*kn_vmcs12_lazy(kv->vcpu) = false;
+		*kn_vmcs12_dirty(kv->vcpu) = true;
+	}
+
+	if (kn_vmcs_cpu(vmcs02) == -1)
+		kn_vmclear(kn_vmcs_region(vmcs02));
+}
+
+/*
+ * With VMCS01 current: a VMWRITE of L1 has trapped that no hook has seen.  If the
+ * shadow VMCS is given back now, stock KVM emulates it, and does not expect a field
+ * there that it shadows for writing itself: the new value would not last.
+ */
+static bool vmwrite_is_pending(struct kn_vcpu *kv)
+{
+	return kn_vmcs_read(VM_EXIT_REASON) == EXIT_REASON_VMWRITE &&
+	       (kn_exit_is_new(kv->vcpu) || kv->shadow.vmwrite_seen != kn_nr_exits(kv->vcpu));
+}
+
+/* With VMCS01 current.  Leaves the shadow VMCS as stock KVM would have it. */
+static void hand_over(struct kn_vcpu *kv)
+{
+	unsigned long changed[VMCS12_SET_LONGS] = {};
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	void *vmcs12 = kn_cached_vmcs12(vcpu);
+	enum vmcs12_field field;
+
+	remove_bitmaps(&kv->shadow);
+
+	if (kv->shadow.active && kn_shadow_is_live(vcpu)) {
+		kn_shadow_enter(vcpu);
+		kn_shadow_read_changes(kv, changed);
+		vmcs12_for_each_field(field, stock_open[LEARN_READ])
+			kn_vmcs_write(vmcs12_fields[field].encoding,
+				      vmcs12_field_read(vmcs12, field));
+		kn_vmclear(kn_shadow_region(vcpu));
+		changes_take_effect_here(kv, changed);
+	}
+	kv->shadow.active = false;
+}
+
+/*
+ * Interrupts are off, and neither VMCS01 nor, if that is needed, VMCS02 is active
+ * on another CPU.  Returns whether it is done; whatever was current is so again.
+ */
+static bool give_back_here(struct kn_vcpu *kv)
+{
+	u64 vmcs01 = kn_vmcs_region(kn_vmcs01(kv->vcpu));
+	u64 current_region = kn_vmptrst();
+	bool done;
+
+	kn_vmptrld(vmcs01);
+	done = !vmwrite_is_pending(kv);
+	if (done)
+		hand_over(kv);
+
+	if (kn_vmcs_cpu(kn_vmcs01(kv->vcpu)) == -1)
+		kn_vmclear(vmcs01);
+	if (current_region != KN_INVALID_GPA)
+		kn_vmptrld(current_region);
+	return done;
+}
+
+/*
+ * Locks against the vCPU's death, with interrupts off, while the VMCSs of a vCPU
+ * are handled that is not the current task's.
+ */
+struct give_back {
+	struct kn_vcpu *kv;
+	bool done;
+	bool vmcs02_is_far;	/* active on another CPU than VMCS01 */
+};
+
+static void try_give_back(struct give_back *request)
+{
+	int cpu = kn_vmcs_cpu(kn_vmcs02(request->kv->vcpu));
+
+	request->vmcs02_is_far = needs_vmcs02(request->kv) && cpu != smp_processor_id() &&
+				 cpu != -1;
+	if (!request->vmcs02_is_far)
+		request->done = give_back_here(request->kv);
+}
+
+static void give_back_on_cpu(void *info)
+{
+	struct give_back *request = info;
+	struct kn_vcpu *kv = request->kv;
+
+	raw_spin_lock(&kv->shadow.lock);
+	if (kv->shadow.gone)
+		request->done = true;
+	else if (kn_vmcs_cpu(kn_vmcs01(kv->vcpu)) == smp_processor_id())
+		try_give_back(request);
+	raw_spin_unlock(&kv->shadow.lock);
+}
+
+/* VMCS01 is active nowhere: do it here while nobody can make it active. */
+static void give_back_inactive(struct give_back *request)
+{
+	struct kvm_vcpu *vcpu = request->kv->vcpu;
+
+	if (!mutex_trylock(&vcpu->mutex))
+		return;
+
+	if (kn_vmcs_cpu(kn_vmcs01(vcpu)) == -1)
+		try_give_back(request);
+	mutex_unlock(&vcpu->mutex);
+}
+
+/* Let VMCS02 be active nowhere, if nobody is about to use it. */
+static void clear_vmcs02_on_cpu(void *info)
+{
+	struct kn_vcpu *kv = info;
+	void *vmcs02;
+
+	raw_spin_lock(&kv->shadow.lock);
+	vmcs02 = kv->shadow.gone ? NULL : kn_vmcs02(kv->vcpu);
+	if (vmcs02 && kn_vmcs_cpu(vmcs02) == smp_processor_id() &&
+	    *kn_current_vmcs(kv->vcpu) != vmcs02 && kn_vmptrst() != kn_vmcs_region(vmcs02))
+		kn_call(__loaded_vmcs_clear)(vmcs02);
+	raw_spin_unlock(&kv->shadow.lock);
+}
+
+/*
+ * Must hold kn_srcu.  Gives the shadow VMCS back to stock KVM, wherever the vCPU
+ * is and whatever it does; nothing may take it again.  Returns false if it can't
+ * be done now: the VMCSs are on the move all the time.
+ */
+bool kn_shadow_give_back(struct kn_vcpu *kv)
+{
+	struct kn_shadow *shadow = &kv->shadow;
+	unsigned long flags;
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		struct give_back request = { .kv = kv };
+		int cpu01 = -1, cpu02 = -1;
+
+		raw_spin_lock_irqsave(&shadow->lock, flags);
+		if (shadow->gone || (!shadow->active && !shadow->installed)) {
+			request.done = true;
+		} else {
+			cpu01 = kn_vmcs_cpu(kn_vmcs01(kv->vcpu));
+			cpu02 = kn_vmcs_cpu(kn_vmcs02(kv->vcpu));
+			if (cpu01 == -1)
+				give_back_inactive(&request);
+		}
+		raw_spin_unlock_irqrestore(&shadow->lock, flags);
+
+		if (cpu01 != -1)
+			smp_call_function_single(cpu01, give_back_on_cpu, &request, true);
+		if (request.done)
+			return true;
+		if (request.vmcs02_is_far && cpu02 != -1)
+			smp_call_function_single(cpu02, clear_vmcs02_on_cpu, kv, true);
+		else
+			usleep_range(500, 1000);
+	}
+
+	return false;
+}
