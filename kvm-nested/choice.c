@@ -11,11 +11,8 @@ struct kn_classes kn_classes;
 const struct kn_choice kn_choice_nothing;
 
 /* Fields by what may be done with them. */
-static unsigned long openable[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
+static unsigned long openable[VMCS12_SET_LONGS];
 static unsigned long readonly[VMCS12_SET_LONGS];
-
-/* VMWRITE to the shadow VMCS has shown that this processor has no such field. */
-static unsigned long absent[VMCS12_SET_LONGS];
 
 /* The processor keeps reserved bits of access rights, which VMCS12 drops. */
 static bool access_rights_keep_bits;
@@ -44,15 +41,12 @@ void kn_choice_init(void)
 			vmcs12_set_add(kn_classes.derived, field);
 		if (effect == VMCS12_EFFECT_COPIED || effect == VMCS12_EFFECT_DERIVED)
 			vmcs12_set_add(kn_classes.late, field);
-
 		if (effect == VMCS12_EFFECT_TRIGGER)
 			vmcs12_set_add(kn_classes.trigger, field);
 
 		/* L0 changes it in VMCS12 whenever it emulates an instruction. */
-		if (field == VMCS12_VM_INSTRUCTION_ERROR)
-			continue;
-		vmcs12_set_add(openable[LEARN_READ], field);
-		vmcs12_set_add(openable[LEARN_WRITE], field);
+		if (field != VMCS12_VM_INSTRUCTION_ERROR)
+			vmcs12_set_add(openable, field);
 	}
 }
 
@@ -86,14 +80,14 @@ bool kn_choice_is_fixed(void)
 	return !vmcs12_set_is_empty(fixed);
 }
 
-void kn_choice_mixes_access_rights(bool mixes)
+void kn_choice_set_keeps_bits(bool keeps)
 {
-	WRITE_ONCE(access_rights_keep_bits, mixes);
+	WRITE_ONCE(access_rights_keep_bits, keeps);
 }
 
 bool kn_choice_may_open(struct kvm_vcpu *vcpu, enum learn_access access, enum vmcs12_field field)
 {
-	if (!vmcs12_set_has(openable[access], field) || vmcs12_set_has(absent, field))
+	if (!vmcs12_set_has(openable, field))
 		return false;
 
 	if (access == LEARN_READ)
@@ -111,9 +105,10 @@ bool kn_choice_is_exclusive(enum vmcs12_field field)
 	return access_rights_keep_bits && vmcs12_field_is_access_rights(field);
 }
 
+/* VMWRITE to the shadow VMCS has shown that this processor has no such field. */
 void kn_choice_withdraw(enum vmcs12_field field)
 {
-	set_bit(field, absent);
+	clear_bit(field, openable);
 }
 
 /* Returns false if there is no fixed set. */

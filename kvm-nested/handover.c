@@ -13,6 +13,7 @@
 #include "kvm_intel.h"
 #include "shadow.h"
 #include "vcpu.h"
+#include "vmcs02.h"
 
 bool kn_shadow_enable = true;
 
@@ -95,7 +96,7 @@ static bool alloc_bitmaps(struct kn_shadow *shadow)
 static void probe_access_rights(void)
 {
 	kn_vmcs_write(GUEST_ES_AR_BYTES, U32_MAX);
-	kn_choice_mixes_access_rights(kn_vmcs_read(GUEST_ES_AR_BYTES) != VMCS12_AR_BYTES_MASK);
+	kn_choice_set_keeps_bits(kn_vmcs_read(GUEST_ES_AR_BYTES) != VMCS12_AR_BYTES_MASK);
 }
 
 /* At a VM exit of L1: take the shadow VMCS over from stock KVM, if that has one. */
@@ -103,7 +104,6 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 {
 	struct kn_shadow *shadow = &kv->shadow;
 	struct kvm_vcpu *vcpu = kv->vcpu;
-	enum vmcs12_field field;
 	unsigned long flags;
 
 	if (!kn_vcpu_is_adopting() || !READ_ONCE(kn_shadow_enable) || kn_in_l2(vcpu) ||
@@ -115,9 +115,7 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 	take_stock();
 	kn_shadow_enter(vcpu);
 	if (kn_shadow_is_live(vcpu)) {
-		vmcs12_for_each_field(field, stock_open[LEARN_WRITE])
-			vmcs12_field_write(kn_cached_vmcs12(vcpu), field,
-					   kn_vmcs_read(vmcs12_fields[field].encoding));
+		kn_vmcs_save(vcpu, stock_open[LEARN_WRITE]);
 		*kn_shadow_stale(vcpu) = true;
 	}
 	probe_access_rights();
@@ -164,24 +162,19 @@ static bool needs_vmcs02(struct kn_vcpu *kv)
 /* The same as changes_take_effect() where VMCS02 is known not to be active elsewhere. */
 static void changes_take_effect_here(struct kn_vcpu *kv, unsigned long *changed)
 {
-	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
 	void *vmcs02 = kn_vmcs02(kv->vcpu);
 	unsigned long copy[VMCS12_SET_LONGS];
-	enum vmcs12_field field;
 
 	if (!vmcs12_sets_meet(changed, kn_classes.late) || *kn_vmcs12_dirty(kv->vcpu))
 		return;
 
 	kn_vmptrld(kn_vmcs_region(vmcs02));
 	bitmap_and(copy, changed, kn_classes.copied, VMCS12_NR_FIELDS);
-	vmcs12_for_each_field(field, copy)
-		kn_vmcs_write(vmcs12_fields[field].encoding, vmcs12_field_read(vmcs12, field));
+	kn_vmcs_load(kv->vcpu, copy);
 
 	if (vmcs12_sets_meet(changed, kn_classes.derived)) {
 		if (*kn_vmcs12_lazy(kv->vcpu))
-			vmcs12_for_each_field(field, kn_classes.lazy)
-				vmcs12_field_write(vmcs12, field,
-						   kn_vmcs_read(vmcs12_fields[field].encoding));
+			kn_vmcs_save(kv->vcpu, kn_classes.lazy);
 		*kn_vmcs12_lazy(kv->vcpu) = false;
 		*kn_vmcs12_dirty(kv->vcpu) = true;
 	}
@@ -206,17 +199,13 @@ static void hand_over(struct kn_vcpu *kv)
 {
 	unsigned long changed[VMCS12_SET_LONGS] = {};
 	struct kvm_vcpu *vcpu = kv->vcpu;
-	void *vmcs12 = kn_cached_vmcs12(vcpu);
-	enum vmcs12_field field;
 
 	remove_bitmaps(&kv->shadow);
 
 	if (kv->shadow.active && kn_shadow_is_live(vcpu)) {
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
-		vmcs12_for_each_field(field, stock_open[LEARN_READ])
-			kn_vmcs_write(vmcs12_fields[field].encoding,
-				      vmcs12_field_read(vmcs12, field));
+		kn_vmcs_load(vcpu, stock_open[LEARN_READ]);
 		kn_vmclear(kn_shadow_region(vcpu));
 		changes_take_effect_here(kv, changed);
 	}
@@ -246,9 +235,10 @@ static bool give_back_here(struct kn_vcpu *kv)
 }
 
 /*
- * Locks against the vCPU's death, with interrupts off, while the VMCSs of a vCPU
- * are handled that is not the current task's.
+ * From here on the vCPU is not the current task's: its VMCSs are touched with
+ * kn_shadow.lock held, against its death.
  */
+
 struct give_back {
 	struct kn_vcpu *kv;
 	bool done;

@@ -79,7 +79,6 @@ enum learn_result learn_trapped(struct learn_set *set, enum learn_access access,
 
 	if (!vmcs12_set_has(set->trapped[access], field)) {
 		vmcs12_set_add(set->trapped[access], field);
-		set->any_trapped = true;
 		more = LEARN_FIRST_TRAP;
 	}
 	*points = min_t(unsigned int, *points + more, U8_MAX);
@@ -136,9 +135,7 @@ enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max)
 {
 	enum vmcs12_field field;
 
-	if (set->any_trapped)
-		memset(set->trapped, 0, sizeof(set->trapped));
-	set->any_trapped = false;
+	memset(set->trapped, 0, sizeof(set->trapped));
 
 	if (set->nr > max) {
 		field = next_member(set);

@@ -54,7 +54,6 @@ struct learn_set {
 	bool crowded;		/* there was no room for a field since then */
 	enum vmcs12_field reviewed;
 	enum vmcs12_field on_probation;	/* VMCS12_NO_FIELD if none */
-	bool any_trapped;	/* anything in @trapped */
 	unsigned long trapped[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];	/* in this use */
 	u8 points[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];	/* since the last review */
 	u8 tenure[VMCS12_NR_FIELDS];	/* log2 of the reviews to pass */

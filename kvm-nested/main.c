@@ -10,7 +10,7 @@
 #include "vcpu.h"
 #include "vmaccess.h"
 
-static int set_enable(const char *value, const struct kernel_param *kp)
+static int set_bool(const char *value, int (*set)(bool on))
 {
 	bool on;
 	int r;
@@ -19,7 +19,12 @@ static int set_enable(const char *value, const struct kernel_param *kp)
 	if (r)
 		return r;
 
-	return kn_vcpu_set_enable(on);
+	return set(on);
+}
+
+static int set_enable(const char *value, const struct kernel_param *kp)
+{
+	return set_bool(value, kn_vcpu_set_enable);
 }
 
 static int get_enable(char *buffer, const struct kernel_param *kp)
@@ -39,14 +44,7 @@ MODULE_PARM_DESC(vmaccess, "emulate VMREAD and VMWRITE here (bool, default Y)");
 
 static int set_shadow(const char *value, const struct kernel_param *kp)
 {
-	bool on;
-	int r;
-
-	r = kstrtobool(value, &on);
-	if (r)
-		return r;
-
-	return kn_vcpu_set_shadow(on);
+	return set_bool(value, kn_vcpu_set_shadow);
 }
 
 static const struct kernel_param_ops shadow_ops = {
@@ -56,40 +54,50 @@ static const struct kernel_param_ops shadow_ops = {
 module_param_cb(shadow, &shadow_ops, &kn_shadow_enable, 0644);
 MODULE_PARM_DESC(shadow, "learn which VMCS fields to shadow in hardware (bool, default Y)");
 
-static int set_shadow_fields(const char *value, const struct kernel_param *kp)
+struct bounded {
+	unsigned int *value;
+	unsigned int min;
+	unsigned int max;
+};
+
+static int set_bounded(const char *value, const struct kernel_param *kp)
 {
-	return param_set_uint_minmax(value, kp, 0, VMCS12_NR_FIELDS);
+	const struct bounded *param = kp->arg;
+	unsigned int number;
+	int r;
+
+	r = kstrtouint(value, 0, &number);
+	if (r)
+		return r;
+	if (number < param->min || number > param->max)
+		return -EINVAL;
+
+	WRITE_ONCE(*param->value, number);
+	return 0;
 }
 
-static const struct kernel_param_ops shadow_fields_ops = {
-	.set = set_shadow_fields,
-	.get = param_get_uint,
+static int get_bounded(char *buffer, const struct kernel_param *kp)
+{
+	const struct bounded *param = kp->arg;
+
+	return sysfs_emit(buffer, "%u\n", *param->value);
+}
+
+static const struct kernel_param_ops bounded_ops = {
+	.set = set_bounded,
+	.get = get_bounded,
 };
-module_param_cb(shadow_fields, &shadow_fields_ops, &kn_shadow_fields, 0644);
+
+static struct bounded shadow_fields = { &kn_shadow_fields, 0, VMCS12_NR_FIELDS };
+module_param_cb(shadow_fields, &bounded_ops, &shadow_fields, 0644);
 MODULE_PARM_DESC(shadow_fields, "fields shadowed for one VMCS at most (uint, default 128)");
 
-static int set_shadow_learn(const char *value, const struct kernel_param *kp)
-{
-	return param_set_uint_minmax(value, kp, 1, LEARN_MAX_THRESHOLD);
-}
-
-static const struct kernel_param_ops shadow_learn_ops = {
-	.set = set_shadow_learn,
-	.get = param_get_uint,
-};
-module_param_cb(shadow_learn, &shadow_learn_ops, &kn_shadow_learn, 0644);
+static struct bounded shadow_learn = { &kn_shadow_learn, 1, LEARN_MAX_THRESHOLD };
+module_param_cb(shadow_learn, &bounded_ops, &shadow_learn, 0644);
 MODULE_PARM_DESC(shadow_learn, "exits of L2 after which a field has to trap until it is shadowed (uint, 1 to 63, default 3)");
 
-static int set_shadow_review(const char *value, const struct kernel_param *kp)
-{
-	return param_set_uint_minmax(value, kp, 1, UINT_MAX);
-}
-
-static const struct kernel_param_ops shadow_review_ops = {
-	.set = set_shadow_review,
-	.get = param_get_uint,
-};
-module_param_cb(shadow_review, &shadow_review_ops, &kn_shadow_review, 0644);
+static struct bounded shadow_review = { &kn_shadow_review, 1, UINT_MAX };
+module_param_cb(shadow_review, &bounded_ops, &shadow_review, 0644);
 MODULE_PARM_DESC(shadow_review, "exits of L2 between tests whether a shadowed field is still used (uint, default 256)");
 
 static int set_shadow_fixed(const char *value, const struct kernel_param *kp)

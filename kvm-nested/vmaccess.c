@@ -231,21 +231,20 @@ static bool vmwrite_allowed(struct vmaccess *access)
 	       kn_can_vmwrite_any_field(access->vcpu);
 }
 
+static bool makes_dirty(enum vmcs12_field base)
+{
+	return vmcs12_set_has(kn_classes.derived, base) ||
+	       vmcs12_set_has(kn_classes.trigger, base);
+}
+
 /*
  * Whether stock KVM has to do a write that succeeds: one that makes VMCS12 dirty,
  * which has to be complete then, or the next VM entry loads old values.
  */
 static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
 {
-	enum vmcs12_field field;
-
 	if (!*kn_vmcs12_lazy(kv->vcpu) || access->field == VMCS12_NO_FIELD ||
-	    !vmwrite_allowed(access))
-		return 0;
-
-	field = vmcs12_field_base(access->field);
-	if (!vmcs12_set_has(kn_classes.derived, field) &&
-	    !vmcs12_set_has(kn_classes.trigger, field))
+	    !vmwrite_allowed(access) || !makes_dirty(vmcs12_field_base(access->field)))
 		return 0;
 
 	return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
@@ -258,8 +257,7 @@ static void vmwrite_takes_effect(struct kn_vcpu *kv, enum vmcs12_field field)
 
 	if (vmcs12_set_has(kn_classes.copied, base))
 		store_field(kv, base);
-	else if (vmcs12_set_has(kn_classes.derived, base) ||
-		 vmcs12_set_has(kn_classes.trigger, base))
+	else if (makes_dirty(base))
 		*kn_vmcs12_dirty(kv->vcpu) = true;
 
 	kn_shadow_written(kv, field);
