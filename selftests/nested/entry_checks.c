@@ -5,36 +5,16 @@
  * L2 runs once the field is mended.
  */
 #include "counter.h"
-#include "l2.h"
+#include "entry.h"
 
-#define NONCANONICAL	0x800000000000ull
 #define INTR_VALID	BIT(31)
-
-/* Basic exit reasons of a failed VM entry. */
-#define ENTRY_FAILED_STATE	(EXIT_REASON_FAILED_VMENTRY | EXIT_REASON_INVALID_STATE)
-#define ENTRY_FAILED_MSR	(EXIT_REASON_FAILED_VMENTRY | EXIT_REASON_MSR_LOAD_FAIL)
-
-enum how {
-	NOTHING,
-	SET,
-	ADD,
-	CLEAR,
-};
-
-enum want {
-	CONTROL,	/* VMfailValid, error 7 */
-	HOST,		/* VMfailValid, error 8 */
-	STATE,		/* exit 33, qualification 0 */
-	LINK,		/* exit 33, qualification 4 */
-	MSR,		/* exit 34, the qualification counts from 1 */
-};
 
 /* What makes the entry fail: one field, and another that has to be so too. */
 static const struct row {
 	const char *name;
-	enum want want;
+	enum kn_want want;
 	struct change {
-		enum how how;
+		enum kn_how how;
 		uint32_t field;
 		uint64_t value;
 	} changes[2];
@@ -162,43 +142,12 @@ static void l2_guest_code(void)
 
 static uint64_t change_field(const struct change *change)
 {
+	/* The one address that the table cannot know. */
+	uint64_t value = change->value == -1ull ? msr_list_gpa : change->value;
 	uint64_t old = vmreadz(change->field);
 
-	switch (change->how) {
-	case SET:
-		/* The one address that the table cannot know. */
-		vmwrite(change->field, change->value == -1ull ? msr_list_gpa : change->value);
-		break;
-	case ADD:
-		vmwrite(change->field, old | change->value);
-		break;
-	default:
-		vmwrite(change->field, old & ~change->value);
-		break;
-	}
+	vmwrite(change->field, kn_changed(change->how, old, value));
 	return old;
-}
-
-static void expect(struct kn_check *check, enum want want, bool launch)
-{
-	uint64_t outcome = kn_l2_enter(&gprs, launch);
-	uint64_t reason = vmreadz(VM_EXIT_REASON);
-
-	switch (want) {
-	case CONTROL:
-	case HOST:
-		kn_expect_at(check, "outcome", outcome, VM_FAIL_VALID, launch);
-		kn_expect_at(check, "error", vmreadz(VM_INSTRUCTION_ERROR),
-			     want == HOST ? ERR_ENTRY_HOST_STATE : ERR_ENTRY_CONTROL, launch);
-		break;
-	default:
-		kn_expect_at(check, "outcome", outcome, VM_SUCCEED, launch);
-		kn_expect_at(check, "reason", reason,
-			     want == MSR ? ENTRY_FAILED_MSR : ENTRY_FAILED_STATE, launch);
-		kn_expect_at(check, "qualification", vmreadz(EXIT_QUALIFICATION),
-			     want == MSR ? 1 : want == LINK ? 4 : 0, launch);
-		break;
-	}
 }
 
 static void check_rows(bool launch)
@@ -211,7 +160,7 @@ static void check_rows(bool launch)
 		for (unsigned int j = 0; j < 2; j++)
 			if (row->changes[j].how)
 				old[j] = change_field(&row->changes[j]);
-		expect(&checks[i], row->want, launch);
+		kn_expect_entry_fails(&checks[i], row->want, &gprs, launch, launch);
 		for (unsigned int j = 0; j < 2; j++)
 			if (row->changes[j].how)
 				vmwrite(row->changes[j].field, old[j]);

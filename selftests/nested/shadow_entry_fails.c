@@ -4,13 +4,11 @@
  * it trapped or not, that L2 runs once the field is mended, and that L2 gets the guest state that
  * L1 wrote without traps, and none that L1 did not write.
  */
+#include "entry.h"
 #include "field.h"
-#include "l2.h"
 #include "shadow.h"
 
-#define NONCANONICAL	0x800000000000ull
 #define CANONICAL	0x7fffffffffffull
-#define ENTRY_FAILED	(EXIT_REASON_FAILED_VMENTRY | EXIT_REASON_INVALID_STATE)
 
 #define NR_PASSES	3
 #define NR_ROUNDS	40
@@ -22,24 +20,11 @@ enum {
 	STAGE_ROUNDS,
 };
 
-enum how {
-	SET,
-	ADD,
-	CLEAR,
-};
-
-enum want {
-	CONTROL,	/* VMfailValid, error 7 */
-	HOST,		/* VMfailValid, error 8 */
-	STATE,		/* exit 33, qualification 0 */
-	LINK,		/* exit 33, qualification 4 */
-};
-
 /* Each makes the entry fail by itself. */
 static const struct row {
 	const char *name;
-	enum want want;
-	enum how how;
+	enum kn_want want;
+	enum kn_how how;
 	uint32_t field;
 	uint64_t value;
 } rows[] = {
@@ -178,21 +163,9 @@ static void run_l2(struct kn_check *check, bool launch, uint64_t at)
 	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
 }
 
-static void expect_failure(struct kn_check *check, enum want want, uint64_t pass)
+static void expect_failure(struct kn_check *check, enum kn_want want, uint64_t pass)
 {
-	uint64_t outcome = kn_l2_resume(&gprs);
-
-	if (want == CONTROL || want == HOST) {
-		kn_expect_at(check, "outcome", outcome, VM_FAIL_VALID, pass);
-		kn_expect_at(check, "error", vmreadz(VM_INSTRUCTION_ERROR),
-			     want == HOST ? ERR_ENTRY_HOST_STATE : ERR_ENTRY_CONTROL, pass);
-		return;
-	}
-
-	kn_expect_at(check, "outcome", outcome, VM_SUCCEED, pass);
-	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), ENTRY_FAILED, pass);
-	kn_expect_at(check, "qualification", vmreadz(EXIT_QUALIFICATION), want == LINK ? 4 : 0,
-		     pass);
+	kn_expect_entry_fails(check, want, &gprs, false, pass);
 }
 
 static void check_row(unsigned int i, uint64_t pass)
@@ -201,8 +174,7 @@ static void check_row(unsigned int i, uint64_t pass)
 	uint64_t old = 0, bad, value = 0;
 
 	kn_vmread(row->field, &old);
-	bad = row->how == SET ? row->value : row->how == ADD ? old | row->value :
-							       old & ~row->value;
+	bad = kn_changed(row->how, old, row->value);
 	kn_vmwrite(row->field, bad);
 	expect_failure(&checks[i], row->want, pass);
 
@@ -266,9 +238,7 @@ int main(int argc, char *argv[])
 	uint64_t learnt;
 
 	kn_begin();
-	kn_parameter_set("shadow_learn", "1");
-	kn_parameter_set("shadow_fields", "150");
-	kn_parameter_set("shadow_review", "1000000");
+	kn_set_learning("1", "150", "1000000");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
 		checks[i].name = rows[i].name;

@@ -119,9 +119,7 @@ int main(int argc, char *argv[])
 	struct kvm_vm *vm;
 
 	kn_begin();
-	kn_parameter_set("shadow_learn", "1");
-	kn_parameter_set("shadow_fields", "150");
-	kn_parameter_set("shadow_review", "1000000");
+	kn_set_learning("1", "150", "1000000");
 	check_list(KN_SITE("a list is shown in the order of the fields"),
 		   "HOST_RIP,HOST_RSP,GUEST_FS_BASE,GUEST_ES_LIMIT", FIXED);
 	check_refused("HOST_RSP,NO_SUCH_FIELD");

@@ -144,9 +144,7 @@ int main(int argc, char *argv[])
 	struct kvm_vm *vm;
 
 	kn_begin();
-	kn_parameter_set("shadow_learn", "2");
-	kn_parameter_set("shadow_fields", SHADOW_FIELDS);
-	kn_parameter_set("shadow_review", "4");
+	kn_set_learning("2", SHADOW_FIELDS, "4");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
 
 	for (unsigned int i = 0; i < NR_HABITS; i++)

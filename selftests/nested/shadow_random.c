@@ -256,9 +256,7 @@ static void set_parameters(unsigned int chunk)
 	};
 	unsigned int i = chunk / 3 % ARRAY_SIZE(settings);
 
-	kn_parameter_set("shadow_learn", settings[i].learn);
-	kn_parameter_set("shadow_fields", settings[i].fields);
-	kn_parameter_set("shadow_review", settings[i].review);
+	kn_set_learning(settings[i].learn, settings[i].fields, settings[i].review);
 }
 
 /* Off at some chunks, and on again at the next. */

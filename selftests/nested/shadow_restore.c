@@ -320,9 +320,7 @@ int main(int argc, char *argv[])
 
 	kn_begin();
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_NESTED_STATE));
-	kn_parameter_set("shadow_learn", "1");
-	kn_parameter_set("shadow_fields", "150");
-	kn_parameter_set("shadow_review", "1000000");
+	kn_set_learning("1", "150", "1000000");
 	kn_parameter_set("shadow", "1");
 	kn_parameter_set("enable", "1");
 

@@ -11,7 +11,7 @@
 #define NR_WARM_UP	10
 #define NR_ROUNDS	100
 #define NR_VMCSS	2
-#define NR_FIELDS	6
+#define NR_FIELDS	7
 
 enum {
 	STAGE_LEARNT = 1,
@@ -20,13 +20,14 @@ enum {
 
 /*
  * What L1 writes and reads of each, without an effect on L2 but for the base that is the second
- * field. Two are written to one VMCS and only read, now and then, of the other.
+ * field. Two are written to one VMCS and only read, now and then, of the other. The last must trap
+ * unless L1 has just loaded the VMCS, as it has in each round.
  */
 static const uint32_t fields[NR_VMCSS][NR_FIELDS] = {
 	{ TSC_OFFSET, GUEST_FS_BASE, IO_BITMAP_A, GUEST_LDTR_BASE, VM_ENTRY_MSR_LOAD_ADDR,
-	  GUEST_SYSENTER_EIP },
+	  GUEST_SYSENTER_EIP, GUEST_PDPTR3 },
 	{ TSC_OFFSET, GUEST_GS_BASE, IO_BITMAP_B, GUEST_LDTR_LIMIT, VIRTUAL_APIC_PAGE_ADDR,
-	  GUEST_SYSENTER_EIP },
+	  GUEST_SYSENTER_EIP, GUEST_PDPTR3 },
 };
 
 /* Two VMCSs of L1, and what each is to have in the fields of both. */
@@ -205,9 +206,7 @@ int main(int argc, char *argv[])
 	uint64_t learnt;
 
 	kn_begin();
-	kn_parameter_set("shadow_learn", "3");
-	kn_parameter_set("shadow_fields", "64");
-	kn_parameter_set("shadow_review", "1000000");
+	kn_set_learning("3", "64", "1000000");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
 
 	KN_CHECK_EQ("L1 makes the first rounds", kn_run(vcpu), STAGE_LEARNT);

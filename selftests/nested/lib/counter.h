@@ -7,6 +7,11 @@
 
 #include "check.h"
 
+#define KN_PARAMETERS	"/sys/module/kvm_nested/parameters/"
+
+/* The first line of a file, without its newline; empty if there is none. */
+void kn_read_line(const char *path, char *value, size_t size);
+
 /* Does the module handle VMREAD and VMWRITE of the VMs to come? */
 bool kn_engaged(void);
 
@@ -15,6 +20,13 @@ bool kn_learning(void);
 
 /* The value of counter @name of @vm; 0 if the module counted nothing under that name. */
 uint64_t kn_counter(struct kvm_vm *vm, const char *name);
+
+/* The sum of those counters of @vm that @wanted says yes to, in one pass through the file. */
+uint64_t kn_sum_counters(struct kvm_vm *vm, bool (*wanted)(const char *name, const void *arg),
+			 const void *arg);
+
+/* Expects that counter @name of @vm is at least @min. */
+void kn_expect_counter(struct kn_check *check, struct kvm_vm *vm, const char *name, uint64_t min);
 
 /* The check that the module counted at least @_min under @_name; skipped without the module. */
 #define KN_COUNTED(_vm, _name, _min)						\

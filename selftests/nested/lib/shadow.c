@@ -7,9 +7,7 @@
 #include "field.h"
 #include "shadow.h"
 
-#define PARAMETERS	"/sys/module/kvm_nested/parameters/"
 #define SHADOW_VMCS	"/sys/module/kvm_intel/parameters/enable_shadow_vmcs"
-#define COUNTERS	"/sys/kernel/debug/kvm_nested/"
 
 #define MAX_VALUE	4096
 #define MAX_CHANGED	8
@@ -21,25 +19,12 @@ static struct changed {
 } changed[MAX_CHANGED];
 static unsigned int nr_changed;
 
-static void read_line(const char *path, char *value, size_t size)
-{
-	FILE *file = fopen(path, "r");
-
-	value[0] = '\0';
-	if (!file)
-		return;
-	if (!fgets(value, size, file))
-		value[0] = '\0';
-	value[strcspn(value, "\n")] = '\0';
-	fclose(file);
-}
-
 void kn_parameter_get(const char *name, char *value, size_t size)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	read_line(path, value, size);
+	snprintf(path, sizeof(path), KN_PARAMETERS "%s", name);
+	kn_read_line(path, value, size);
 }
 
 /* With a newline: an empty value without one would not be written at all. */
@@ -48,7 +33,7 @@ static int write_parameter(const char *name, const char *value)
 	char path[PATH_MAX], line[MAX_VALUE + 1];
 	int fd, length, r = 0;
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	snprintf(path, sizeof(path), KN_PARAMETERS "%s", name);
 	length = snprintf(line, sizeof(line), "%s\n", value);
 	fd = open(path, O_WRONLY);
 	if (fd < 0)
@@ -87,18 +72,25 @@ static void remember(const char *name)
 
 int kn_parameter_set(const char *name, const char *value)
 {
-	if (access(PARAMETERS, F_OK))
+	if (access(KN_PARAMETERS, F_OK))
 		return 0;
 
 	remember(name);
 	return write_parameter(name, value);
 }
 
+void kn_set_learning(const char *learn, const char *fields, const char *review)
+{
+	kn_parameter_set("shadow_learn", learn);
+	kn_parameter_set("shadow_fields", fields);
+	kn_parameter_set("shadow_review", review);
+}
+
 bool kn_shadowing(void)
 {
 	char value[8];
 
-	read_line(SHADOW_VMCS, value, sizeof(value));
+	kn_read_line(SHADOW_VMCS, value, sizeof(value));
 	return kn_learning() && value[0] == 'Y';
 }
 
@@ -112,39 +104,35 @@ static const char *field_name(uint32_t encoding)
 	return NULL;
 }
 
-/* One pass through the file, which the kernel makes anew for each reader. */
+struct fields {
+	const uint32_t *encodings;
+	unsigned int nr;
+};
+
+static bool is_trap(const char *name, const void *arg)
+{
+	const struct fields *fields = arg;
+	const char *field = strchr(name, '.');
+
+	if (strncmp(name, "vmread.", 7) && strncmp(name, "vmwrite.", 8))
+		return false;
+	for (unsigned int i = 0; i < fields->nr; i++)
+		if (!strcmp(field + 1, field_name(fields->encodings[i])))
+			return true;
+	return false;
+}
+
 uint64_t kn_traps(struct kvm_vm *vm, const uint32_t *fields, unsigned int nr)
 {
-	char path[PATH_MAX], line[128], name[100];
-	uint64_t value, sum = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), COUNTERS "%d-%d/counters", getpid(), vm->fd);
-	file = fopen(path, "r");
-	if (!file)
-		return 0;
-
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "vmread.%99s %lu", name, &value) != 2 &&
-		    sscanf(line, "vmwrite.%99s %lu", name, &value) != 2)
-			continue;
-		for (unsigned int i = 0; i < nr; i++)
-			if (!strcmp(name, field_name(fields[i])))
-				sum += value;
-	}
-	fclose(file);
-	return sum;
+	return kn_sum_counters(vm, is_trap, &(struct fields){ fields, nr });
 }
 
 void kn_shadow_counted(struct kn_check *check, struct kvm_vm *vm, const char *name, uint64_t min)
 {
-	uint64_t counted;
-
 	if (!kn_shadowing()) {
 		kn_skip(check, "the module shadows nothing");
 		return;
 	}
 
-	counted = kn_counter(vm, name);
-	kn_expect_at(check, name, counted < min ? counted : min, min, 0);
+	kn_expect_counter(check, vm, name, min);
 }

@@ -16,6 +16,9 @@ bool kn_shadowing(void);
  */
 int kn_parameter_set(const char *name, const char *value);
 
+/* The same for how the module learns: shadow_learn, shadow_fields and shadow_review. */
+void kn_set_learning(const char *learn, const char *fields, const char *review);
+
 /* The value of parameter @name, without its newline; empty without the module. */
 void kn_parameter_get(const char *name, char *value, size_t size);
 
