@@ -105,6 +105,35 @@ enum learn_result learn_trapped(struct learn_set *set, enum learn_access access,
 	return LEARN_JOINED;
 }
 
+/*
+ * The same for a field that can't be open for both accesses.  It turns from one to
+ * the other when that has trapped in @threshold uses; if both are in use, in twice
+ * as many each time.
+ */
+enum learn_result learn_trapped_exclusive(struct learn_set *set, enum learn_access access,
+					  enum vmcs12_field field, u32 threshold, u32 max)
+{
+	enum learn_access other = access == LEARN_READ ? LEARN_WRITE : LEARN_READ;
+
+	if (!vmcs12_set_has(set->members[other], field))
+		return learn_trapped(set, access, field, threshold, max);
+
+	if (vmcs12_set_has(set->trapped[access], field))
+		return LEARN_WAITS;
+
+	vmcs12_set_add(set->trapped[access], field);
+	if (++set->against[field] < threshold << set->turns[field])
+		return LEARN_WAITS;
+
+	set->against[field] = 0;
+	if (set->turns[field] < LEARN_MAX_TURNS)
+		set->turns[field]++;
+	set->generation++;
+	vmcs12_set_remove(set->members[other], field);
+	vmcs12_set_add(set->members[access], field);
+	return LEARN_JOINED;
+}
+
 void learn_drop(struct learn_set *set, enum vmcs12_field field)
 {
 	if (!is_member(set, field))
@@ -112,6 +141,8 @@ void learn_drop(struct learn_set *set, enum vmcs12_field field)
 
 	vmcs12_set_remove(set->members[LEARN_READ], field);
 	vmcs12_set_remove(set->members[LEARN_WRITE], field);
+	set->against[field] = 0;
+	set->turns[field] = 0;
 	set->nr--;
 	set->generation++;
 }

@@ -31,6 +31,9 @@
 #define LEARN_NEXT_TRAP		1
 #define LEARN_MAX_THRESHOLD	(U8_MAX / LEARN_FIRST_TRAP)
 
+/* Logarithm of how much rarer than at first a field turns from one access to the other. */
+#define LEARN_MAX_TURNS		10
+
 enum learn_access {
 	LEARN_READ,
 	LEARN_WRITE,
@@ -58,6 +61,9 @@ struct learn_set {
 	u8 points[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];	/* since the last review */
 	u8 tenure[VMCS12_NR_FIELDS];	/* log2 of the reviews to pass */
 	u8 passes[VMCS12_NR_FIELDS];	/* reviews still to pass */
+	/* Of a member that is open for one access only: uses in which the other trapped. */
+	u16 against[VMCS12_NR_FIELDS];
+	u8 turns[VMCS12_NR_FIELDS];	/* from one access to the other, up to the maximum */
 };
 
 struct learn {
@@ -70,6 +76,8 @@ void learn_init(struct learn *learn);
 struct learn_set *learn_find(struct learn *learn, u64 vmptr);
 enum learn_result learn_trapped(struct learn_set *set, enum learn_access access,
 				enum vmcs12_field field, u32 threshold, u32 max);
+enum learn_result learn_trapped_exclusive(struct learn_set *set, enum learn_access access,
+					  enum vmcs12_field field, u32 threshold, u32 max);
 enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max);
 void learn_drop(struct learn_set *set, enum vmcs12_field field);
 

@@ -315,7 +315,9 @@ void kn_shadow_l2_exit(struct kn_vcpu *kv)
 void kn_shadow_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs12_field field)
 {
 	struct kn_shadow *shadow = &kv->shadow;
+	enum learn_result result;
 	struct learn_set *set;
+	u32 threshold, max;
 
 	field = vmcs12_field_base(field);
 	if (!shadow->active || kn_choice_is_fixed() ||
@@ -323,16 +325,15 @@ void kn_shadow_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs12
 		return;
 
 	set = learn_find(&shadow->learn, kn_current_vmptr(kv->vcpu));
-	/* Reading comes first: an L1 that does not cache what it reads does so often. */
-	if (access == LEARN_WRITE && kn_choice_is_exclusive(field) &&
-	    vmcs12_set_has(set->members[LEARN_READ], field))
-		return;
+	threshold = READ_ONCE(kn_shadow_learn);
+	max = READ_ONCE(kn_shadow_fields);
+	if (kn_choice_is_exclusive(field))
+		result = learn_trapped_exclusive(set, access, field, threshold, max);
+	else
+		result = learn_trapped(set, access, field, threshold, max);
 
-	switch (learn_trapped(set, access, field, READ_ONCE(kn_shadow_learn),
-			      READ_ONCE(kn_shadow_fields))) {
+	switch (result) {
 	case LEARN_JOINED:
-		if (access == LEARN_READ && kn_choice_is_exclusive(field))
-			vmcs12_set_remove(set->members[LEARN_WRITE], field);
 		kv->counters.shadow_joined++;
 		kn_shadow_reload(kv);
 		break;

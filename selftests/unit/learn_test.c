@@ -437,6 +437,68 @@ static void check_set(const struct learn_set *set, unsigned int step)
 	EXPECT(set->reviewed < VMCS12_NR_FIELDS, "step %u", step);
 }
 
+static enum learn_result trap_exclusive(struct learn_set *set, enum learn_access access)
+{
+	use(set);
+	return learn_trapped_exclusive(set, access, C, THRESHOLD, MAX);
+}
+
+/* Traps in as many uses as it takes. */
+static void trap_until_turned(struct learn_set *set, enum learn_access access, unsigned int uses)
+{
+	u32 generation = set->generation;
+
+	for (unsigned int i = 1; i < uses; i++) {
+		EXPECT_EQ(trap_exclusive(set, access), LEARN_WAITS, "trap %u of %u", i, uses);
+		EXPECT_EQ(learn_trapped_exclusive(set, access, C, THRESHOLD, MAX), LEARN_WAITS,
+			  "once more in the same use");
+	}
+	EXPECT_EQ(set->generation, generation, "before trap %u", uses);
+	EXPECT_EQ(trap_exclusive(set, access), LEARN_JOINED, "trap %u", uses);
+	EXPECT(set->generation != generation, "generation");
+	EXPECT_EQ(reads(set, C), access == LEARN_READ, "reading");
+	EXPECT_EQ(writes(set, C), access == LEARN_WRITE, "writing");
+	EXPECT_EQ(set->nr, 1U, "nr");
+}
+
+TEST(exclusive, "a field open for one access turns to the other, more and more rarely")
+{
+	struct learn_set *set = new_set();
+	unsigned int uses = THRESHOLD;
+
+	trap_until_turned(set, LEARN_READ, THRESHOLD);
+	EXPECT_EQ(trap_exclusive(set, LEARN_READ), LEARN_WAITS, "a member");
+	for (unsigned int i = 0; i < LEARN_MAX_TURNS + 2; i++) {
+		trap_until_turned(set, i % 2 ? LEARN_READ : LEARN_WRITE, uses);
+		if (i < LEARN_MAX_TURNS)
+			uses *= 2;
+	}
+	EXPECT_EQ(uses, THRESHOLD << LEARN_MAX_TURNS, "the rarest");
+
+	learn_drop(set, C);
+	trap_until_turned(set, LEARN_WRITE, THRESHOLD);
+	trap_until_turned(set, LEARN_READ, THRESHOLD);
+}
+
+TEST(exclusive_starts_anew, "who left does not take along what trapped against it")
+{
+	struct learn_set *set = new_set();
+
+	trap_until_turned(set, LEARN_READ, THRESHOLD);
+	for (unsigned int i = 1; i < THRESHOLD; i++)
+		trap_exclusive(set, LEARN_WRITE);
+	learn_drop(set, C);
+	/* What let it join is remembered until the next review. */
+	EXPECT_EQ(trap_exclusive(set, LEARN_READ), LEARN_JOINED, "back");
+	trap_until_turned(set, LEARN_WRITE, THRESHOLD);
+}
+
+/* What no set ever has open for both. */
+static bool is_exclusive(enum vmcs12_field field)
+{
+	return field % 2;
+}
+
 /* One thing that can happen to a set. */
 static void disturb(struct learn_set *set, u32 max, unsigned int step)
 {
@@ -459,7 +521,10 @@ static void disturb(struct learn_set *set, u32 max, unsigned int step)
 		EXPECT(nr <= max || field != VMCS12_NO_FIELD, "step %u: too big", step);
 		break;
 	default:
-		result = learn_trapped(set, access, field, THRESHOLD, max);
+		result = (is_exclusive(field) ? learn_trapped_exclusive :
+						learn_trapped)(set, access, field, THRESHOLD, max);
+		EXPECT(!is_exclusive(field) || !reads(set, field) || !writes(set, field),
+		       "step %u: %u open for both", step, field);
 		EXPECT_EQ(result == LEARN_JOINED,
 			  !was_member && vmcs12_set_has(set->members[access], field), "step %u",
 			  step);
