@@ -18,6 +18,7 @@
 
 #include "hook.h"
 #include "kvm_intel.h"
+#include "pages.h"
 #include "vcpu.h"
 #include "vmaccess.h"
 
@@ -31,12 +32,14 @@ typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->get_state) nested_get_state
 typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->set_state) nested_set_state_fn;
 typedef bool nested_reflect_fn(struct kvm_vcpu *vcpu);
 typedef void shadow_copy_fn(struct kvm_vcpu *vcpu);
+typedef typeof(kvm_vcpu_map) vcpu_map_fn;
 
 DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, nested_get_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, nested_set_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_nested_vmx_reflect_vmexit, nested_reflect_fn);
 DEFINE_STATIC_CALL_NULL(kn_copy_shadow_to_vmcs12, shadow_copy_fn);
 DEFINE_STATIC_CALL_NULL(kn_nested_sync_vmcs12_to_shadow, shadow_copy_fn);
+DEFINE_STATIC_CALL_NULL(kn_kvm_vcpu_map, vcpu_map_fn);
 
 /* The replacements. */
 
@@ -197,6 +200,38 @@ static void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
 	rcu_read_unlock();
 }
 
+/* A page of L1 that is not known: let stock KVM find it.  Its stack frame is not for everybody. */
+static noinline int map_displaced(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map)
+{
+	unsigned long begin = 0;
+	struct kn_vcpu *kv;
+	int idx, r;
+
+	idx = srcu_read_lock(&kn_srcu);
+	kv = kn_vcpu_find(vcpu);
+	if (kv)
+		begin = kn_pages_begin(kv);
+	r = static_call(kn_kvm_vcpu_map)(vcpu, gfn, map);
+	if (kv && !r)
+		kn_pages_keep(kv, map, begin);
+	srcu_read_unlock(&kn_srcu, idx);
+	return r;
+}
+
+/* A VM entry needs a page of L1. */
+static int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map)
+{
+	struct kn_vcpu *kv;
+	bool mapped;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	mapped = kv && kn_pages_map(kv, gfn, map);
+	rcu_read_unlock();
+
+	return mapped ? 0 : map_displaced(vcpu, gfn, map);
+}
+
 /* Pointers that kvm-intel calls through. */
 
 struct swap {
@@ -309,9 +344,10 @@ static int attach_swaps(void)
 	return swap_in(&set_state_swap, (void **)&ops->set_state);
 }
 
-/* Functions that kvm-intel calls directly. */
+/* Functions that are called directly, kvm-intel's but for one. */
 
 struct site {
+	const char *module;
 	const char *symbol;
 	unsigned long ip;	/* as ftrace's callbacks are told */
 };
@@ -325,10 +361,10 @@ enum watched {
 };
 
 static struct site watched[NR_WATCHED] = {
-	[WATCHED_VMEXIT] = { "nested_vmx_vmexit" },
-	[WATCHED_FREE_NESTED] = { "free_nested" },
-	[WATCHED_VCPU_FREE] = { "vmx_vcpu_free" },
-	[WATCHED_VM_DESTROY] = { "vmx_vm_destroy" },
+	[WATCHED_VMEXIT] = { "kvm_intel", "nested_vmx_vmexit" },
+	[WATCHED_FREE_NESTED] = { "kvm_intel", "free_nested" },
+	[WATCHED_VCPU_FREE] = { "kvm_intel", "vmx_vcpu_free" },
+	[WATCHED_VM_DESTROY] = { "kvm_intel", "vmx_vm_destroy" },
 };
 
 /* L2 exits to L1; nothing has been done yet. */
@@ -362,13 +398,15 @@ enum redirected {
 	REDIRECTED_REFLECT,
 	REDIRECTED_COPY_IN,
 	REDIRECTED_COPY_OUT,
+	REDIRECTED_VCPU_MAP,
 	NR_REDIRECTED,
 };
 
 static struct site redirected[NR_REDIRECTED] = {
-	[REDIRECTED_REFLECT] = { "nested_vmx_reflect_vmexit" },
-	[REDIRECTED_COPY_IN] = { "copy_shadow_to_vmcs12" },
-	[REDIRECTED_COPY_OUT] = { "nested_sync_vmcs12_to_shadow" },
+	[REDIRECTED_REFLECT] = { "kvm_intel", "nested_vmx_reflect_vmexit" },
+	[REDIRECTED_COPY_IN] = { "kvm_intel", "copy_shadow_to_vmcs12" },
+	[REDIRECTED_COPY_OUT] = { "kvm_intel", "nested_sync_vmcs12_to_shadow" },
+	[REDIRECTED_VCPU_MAP] = { "kvm", "kvm_vcpu_map" },
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
@@ -380,8 +418,10 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 		hook = hook_reflect_vmexit;
 	else if (ip == redirected[REDIRECTED_COPY_IN].ip)
 		hook = hook_copy_shadow_to_vmcs12;
-	else
+	else if (ip == redirected[REDIRECTED_COPY_OUT].ip)
 		hook = hook_nested_sync_vmcs12_to_shadow;
+	else
+		hook = hook_kvm_vcpu_map;
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook);
 }
 
@@ -406,7 +446,7 @@ static struct ftrace_ops redirect_ops = {
 static int find_site(struct site *site)
 {
 	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-	unsigned long ip = kn_symbol("kvm_intel", site->symbol);
+	unsigned long ip = kn_symbol(site->module, site->symbol);
 	u8 first;
 
 	if (!ip)
@@ -483,6 +523,7 @@ static int attach_traces(void)
 	bind_displaced(kn_nested_vmx_reflect_vmexit, redirected[REDIRECTED_REFLECT]);
 	bind_displaced(kn_copy_shadow_to_vmcs12, redirected[REDIRECTED_COPY_IN]);
 	bind_displaced(kn_nested_sync_vmcs12_to_shadow, redirected[REDIRECTED_COPY_OUT]);
+	bind_displaced(kn_kvm_vcpu_map, redirected[REDIRECTED_VCPU_MAP]);
 	return attach_trace(&redirect_ops, redirected, NR_REDIRECTED);
 }
 

@@ -192,6 +192,18 @@ static const struct kn_choice *choose(struct kn_vcpu *kv)
 	return choice;
 }
 
+/* The first field of the choice from number @i on that differs from the shadow VMCS. */
+static int find_change(const struct kn_shadow *shadow, const void *vmcs12, int i)
+{
+	const struct kn_choice *choice = shadow->choice;
+	int nr = choice->nr_fields;
+
+	while (i < nr && vmcs12_field_read(vmcs12, choice->fields[i]) ==
+			 shadow->image[choice->fields[i]])
+		i++;
+	return i;
+}
+
 /* Bring what differs from the shadow VMCS there.  False if it can't have one of the fields. */
 static bool write_changes(struct kn_vcpu *kv)
 {
@@ -200,15 +212,12 @@ static bool write_changes(struct kn_vcpu *kv)
 	struct kn_shadow *shadow = &kv->shadow;
 	bool entered = false;
 	bool all = true;
-	u64 value;
 	int i;
 
-	for (i = 0; i < choice->nr_fields; i++) {
+	for (i = find_change(shadow, vmcs12, 0); i < choice->nr_fields;
+	     i = find_change(shadow, vmcs12, i + 1)) {
 		enum vmcs12_field field = choice->fields[i];
-
-		value = vmcs12_field_read(vmcs12, field);
-		if (value == shadow->image[field])
-			continue;
+		u64 value = vmcs12_field_read(vmcs12, field);
 
 		if (!entered) {
 			kv->counters.shadow_copied_out++;

@@ -95,6 +95,10 @@ static int counters_show(struct seq_file *m, void *unused)
 	show(m, "shadow", "copied_out", NULL, c->shadow_copied_out);
 	show(m, "shadow", "read", NULL, c->shadow_read);
 	show(m, "shadow", "written", NULL, c->shadow_written);
+	show(m, "pages", "kept", NULL, c->pages_kept);
+	show(m, "pages", "new", NULL, c->pages_new);
+	show(m, "pages", "stale", NULL, c->pages_stale);
+	show(m, "pages", "off", NULL, c->pages_off);
 	show(m, "state", "saved", NULL, c->state_saved);
 	show(m, "state", "restored", NULL, c->state_restored);
 	show(m, "vcpu", "adopted", NULL, c->adopted);

@@ -41,6 +41,10 @@ struct kn_counters {
 	u64 shadow_copied_out;
 	u64 shadow_read;
 	u64 shadow_written;
+	u64 pages_kept;
+	u64 pages_new;
+	u64 pages_stale;
+	u64 pages_off;
 	u64 state_saved;
 	u64 state_restored;
 	u64 adopted;

@@ -13,7 +13,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/delay.h>
-#include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -25,10 +24,10 @@ DEFINE_SRCU(kn_srcu);
 /*
  * kn_lock guards the lists, adoption, and the counters of what departed.  It
  * nests inside everything, and is taken by ftrace callbacks: no sleeping.
- * Look-ups in vcpu_hash go without it, under kn_srcu or RCU.
+ * Look-ups in kn_vcpu_hash go without it, under kn_srcu or RCU.
  */
 static DEFINE_SPINLOCK(kn_lock);
-static DEFINE_HASHTABLE(vcpu_hash, 8);
+DEFINE_HASHTABLE(kn_vcpu_hash, KN_VCPU_HASH_BITS);
 static LIST_HEAD(vms);
 static LIST_HEAD(dead_vms);
 static struct kn_counters dead_vm_counters;
@@ -44,27 +43,6 @@ static bool adopting;
 
 static void reap_dead_vms(struct work_struct *work);
 static DECLARE_WORK(reap_work, reap_dead_vms);
-
-static struct kn_vcpu *vcpu_lookup(struct kvm_vcpu *vcpu)
-{
-	struct kn_vcpu *kv;
-
-	hash_for_each_possible_rcu(vcpu_hash, kv, hash, (unsigned long)vcpu,
-				   srcu_read_lock_held(&kn_srcu) || rcu_read_lock_held() ||
-				   lockdep_is_held(&kn_lock))
-		if (kv->vcpu == vcpu)
-			return kv;
-
-	return NULL;
-}
-
-/* Must hold kn_srcu, or RCU.  NULL if the vCPU is not adopted. */
-struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu)
-{
-	struct kn_vcpu *kv = vcpu_lookup(vcpu);
-
-	return kv && READ_ONCE(kv->adopted) ? kv : NULL;
-}
 
 /* Must hold kn_srcu to act on it: the module gives vCPUs back only after everybody has. */
 bool kn_vcpu_is_adopting(void)
@@ -138,7 +116,7 @@ static struct kn_vcpu *vcpu_create(struct kvm_vcpu *vcpu)
 
 	spin_lock(&kn_lock);
 	list_add_tail(&kv->node, &kv->vm->vcpus);
-	hash_add_rcu(vcpu_hash, &kv->hash, (unsigned long)vcpu);
+	hash_add_rcu(kn_vcpu_hash, &kv->hash, (unsigned long)vcpu);
 	spin_unlock(&kn_lock);
 	return kv;
 }
@@ -155,7 +133,7 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
 	if (!READ_ONCE(adopting))
 		return NULL;
 
-	kv = vcpu_lookup(vcpu) ?: vcpu_create(vcpu);
+	kv = kn_vcpu_lookup(vcpu) ?: vcpu_create(vcpu);
 	if (!kv || !try_module_get(THIS_MODULE))
 		return NULL;
 
@@ -186,7 +164,7 @@ void kn_vcpu_release(struct kvm_vcpu *vcpu)
 	struct kn_vcpu *kv;
 
 	spin_lock(&kn_lock);
-	kv = vcpu_lookup(vcpu);
+	kv = kn_vcpu_lookup(vcpu);
 	if (kv) {
 		kn_shadow_leave(kv);
 		release(kv);
@@ -226,7 +204,7 @@ void kn_vcpu_destroy(struct kvm_vcpu *vcpu)
 	struct kn_vcpu *kv;
 
 	spin_lock(&kn_lock);
-	kv = vcpu_lookup(vcpu);
+	kv = kn_vcpu_lookup(vcpu);
 	if (kv)
 		vcpu_destroy(kv);
 	spin_unlock(&kn_lock);
@@ -284,7 +262,7 @@ static bool give_back_shadows(bool and_release)
 	synchronize_srcu(&kn_srcu);
 
 	idx = srcu_read_lock(&kn_srcu);
-	hash_for_each_rcu(vcpu_hash, bucket, kv, hash) {
+	hash_for_each_rcu(kn_vcpu_hash, bucket, kv, hash) {
 		if (!kn_shadow_give_back(kv)) {
 			all = false;
 			continue;

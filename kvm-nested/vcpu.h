@@ -5,10 +5,12 @@
 #ifndef _KVM_NESTED_VCPU_H
 #define _KVM_NESTED_VCPU_H
 
+#include <linux/hashtable.h>
 #include <linux/kvm_host.h>
 #include <linux/list.h>
 #include <linux/srcu.h>
 
+#include "pages.h"
 #include "shadow.h"
 #include "stats.h"
 
@@ -31,6 +33,7 @@ struct kn_vcpu {
 	struct kn_shadow shadow;
 	/* Lazily kept fields of which VMCS12 has the value nevertheless, see vmcs02.c. */
 	unsigned long fresh[VMCS12_SET_LONGS];
+	struct kn_pages pages;
 };
 
 /* At a VMX-instruction exit. */
@@ -46,11 +49,33 @@ static inline void kn_shadow_take(struct kn_vcpu *kv)
  */
 extern struct srcu_struct kn_srcu;
 
+#define KN_VCPU_HASH_BITS 8
+extern DECLARE_HASHTABLE(kn_vcpu_hash, KN_VCPU_HASH_BITS);
+
+/* Must hold kn_srcu, RCU, or the lock of the hash. */
+static inline struct kn_vcpu *kn_vcpu_lookup(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	hash_for_each_possible_rcu(kn_vcpu_hash, kv, hash, (unsigned long)vcpu, true)
+		if (kv->vcpu == vcpu)
+			return kv;
+
+	return NULL;
+}
+
+/* Must hold kn_srcu, or RCU.  NULL if the vCPU is not adopted. */
+static inline struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv = kn_vcpu_lookup(vcpu);
+
+	return kv && READ_ONCE(kv->adopted) ? kv : NULL;
+}
+
 void kn_vcpu_open(void);
 void kn_vcpu_close(void);
 void kn_vcpu_exit(void);
 
-struct kn_vcpu *kn_vcpu_find(struct kvm_vcpu *vcpu);
 struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu);
 void kn_vcpu_release(struct kvm_vcpu *vcpu);
 void kn_vcpu_destroy(struct kvm_vcpu *vcpu);

@@ -23,6 +23,10 @@
  *	shadow.copied_out	visits to the shadow VMCS for what L1 is to read
  *	shadow.read		VMREADs in these visits
  *	shadow.written		VMWRITEs in these visits
+ *	pages.kept		pages of L1 that a VM entry needed and that were known
+ *	pages.new		... that were left to stock: not known
+ *	pages.stale		... the VM's memory has changed since
+ *	pages.off		... the parameter pages is 0
  *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU
  *	state.restored		KVM_SET_NESTED_STATE calls on an adopted vCPU
  *	vcpu.adopted		vCPUs taken over
