@@ -6,6 +6,7 @@
 # make demo		the module at work in the emulated host
 # make check		all tests, on both kernels
 # make bench		stock against module
+# make fuzz		the pure files fuzzed, SECONDS_EACH=600
 
 KVER ?= $(shell uname -r)
 KROOT ?=
@@ -32,7 +33,12 @@ check:
 bench:
 	selftests/bench/bench
 
+SECONDS_EACH ?= 600
+
+fuzz:
+	selftests/fuzz/run --seconds $(SECONDS_EACH)
+
 clean:
 	rm -rf build
 
-.PHONY: all module demo check bench clean
+.PHONY: all module demo check bench fuzz clean
