@@ -8,6 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/smp.h>
+#include <linux/stop_machine.h>
 
 #include "bitmap.h"
 #include "kvm_intel.h"
@@ -255,30 +256,33 @@ static void try_give_back(struct give_back *request)
 		request->done = give_back_here(request->kv);
 }
 
-static void give_back_on_cpu(void *info)
+/* Interrupts are off, and VMCS01 stays active on CPU @cpu, or nowhere for -1, if it is now. */
+static void give_back_while_on(struct give_back *request, int cpu)
 {
-	struct give_back *request = info;
 	struct kn_vcpu *kv = request->kv;
 
 	raw_spin_lock(&kv->shadow.lock);
 	if (kv->shadow.gone)
 		request->done = true;
-	else if (kn_vmcs_cpu(kn_vmcs01(kv->vcpu)) == smp_processor_id())
+	else if (kn_vmcs_cpu(kn_vmcs01(kv->vcpu)) == cpu)
 		try_give_back(request);
 	raw_spin_unlock(&kv->shadow.lock);
 }
 
-/* VMCS01 is active nowhere: do it here while nobody can make it active. */
-static void give_back_inactive(struct give_back *request)
+static void give_back_on_cpu(void *info)
 {
-	struct kvm_vcpu *vcpu = request->kv->vcpu;
+	give_back_while_on(info, smp_processor_id());
+}
 
-	if (!mutex_trylock(&vcpu->mutex))
-		return;
-
-	if (kn_vmcs_cpu(kn_vmcs01(vcpu)) == -1)
-		try_give_back(request);
-	mutex_unlock(&vcpu->mutex);
+/*
+ * With all CPUs stopped nobody makes VMCS01 active.  Nothing less will do: after
+ * its CPU has been taken offline, the vCPU's thread may sleep in KVM_RUN, and hold
+ * the vCPU's mutex, for ever.
+ */
+static int give_back_inactive(void *info)
+{
+	give_back_while_on(info, -1);
+	return 0;
 }
 
 /* Let VMCS02 be active nowhere, if nobody is about to use it. */
@@ -316,13 +320,15 @@ bool kn_shadow_give_back(struct kn_vcpu *kv)
 		} else {
 			cpu01 = kn_vmcs_cpu(kn_vmcs01(kv->vcpu));
 			cpu02 = kn_vmcs_cpu(kn_vmcs02(kv->vcpu));
-			if (cpu01 == -1)
-				give_back_inactive(&request);
 		}
 		raw_spin_unlock_irqrestore(&shadow->lock, flags);
 
+		if (request.done)
+			return true;
 		if (cpu01 != -1)
 			smp_call_function_single(cpu01, give_back_on_cpu, &request, true);
+		else
+			stop_machine(give_back_inactive, &request, NULL);
 		if (request.done)
 			return true;
 		if (request.vmcs02_is_far && cpu02 != -1)

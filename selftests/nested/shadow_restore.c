@@ -9,13 +9,11 @@
 #include <sched.h>
 #include <sys/syscall.h>
 
-#include "field.h"
-#include "l2.h"
+#include "learnt.h"
 #include "shadow.h"
 
 #define NR_WARM_UP	4
 #define NR_ROUNDS	600	/* while everything happens at any time */
-#define CANONICAL	0x7fffffffffffull
 
 enum {
 	STAGE_LEARNT = 1,
@@ -51,54 +49,9 @@ static const char * const names[NR_ACTIONS] = {
 static struct kn_check checks[NR_ACTIONS];
 KN_GROUP(checks, NR_ACTIONS);
 
-/* Those without an effect on L2 first, the others as L2 has them. */
-static const uint32_t fields[] = {
-	TSC_OFFSET, IO_BITMAP_A, VM_ENTRY_MSR_LOAD_ADDR, VIRTUAL_APIC_PAGE_ADDR, IO_BITMAP_B,
-	VM_ENTRY_EXCEPTION_ERROR_CODE, HOST_IA32_SYSENTER_CS, GUEST_LDTR_BASE, GUEST_DS_LIMIT,
-	GUEST_FS_BASE, GUEST_GS_BASE, GUEST_GDTR_LIMIT, GUEST_SYSENTER_ESP,
-};
-
 static volatile enum action action;
 static volatile uint64_t turn;
 static struct gpr64_regs gprs;
-
-static uint64_t value_of(unsigned int i)
-{
-	uint64_t value = 0x123456789abcull * (i + 1) + turn * 0x10001;
-
-	switch (fields[i]) {
-	case VM_ENTRY_EXCEPTION_ERROR_CODE:
-	case HOST_IA32_SYSENTER_CS:
-		return value & 0xff;
-	case GUEST_DS_LIMIT:
-		return (value << 12 & 0xffffffff) | 0xfff;
-	case GUEST_GDTR_LIMIT:
-		return 0x7f + 8 * (turn & 31);
-	default:
-		return value & CANONICAL;
-	}
-}
-
-static uint64_t value_in_l2(uint32_t field)
-{
-	switch (field) {
-	case GUEST_FS_BASE:
-		return rdmsr(MSR_FS_BASE);
-	case GUEST_GS_BASE:
-		return rdmsr(MSR_GS_BASE);
-	case GUEST_GDTR_LIMIT:
-		return get_gdt().size;
-	default:
-		return rdmsr(MSR_IA32_SYSENTER_ESP);
-	}
-}
-
-static void l2_expect_fields(struct kn_check *check)
-{
-	for (unsigned int i = ARRAY_SIZE(fields) - 4; i < ARRAY_SIZE(fields); i++)
-		kn_expect_at(check, "L2's state", value_in_l2(fields[i]), value_of(i),
-			     turn << 16 | fields[i]);
-}
 
 /* SYSENTER_EIP is what L2 itself changes, and L1 only reads. */
 static void l2_guest_code(void)
@@ -108,7 +61,7 @@ static void l2_guest_code(void)
 	while (action < NR_ACTIONS) {
 		struct kn_check *check = &checks[action];
 
-		l2_expect_fields(check);
+		kn_learnt_expect_in_l2(check, turn);
 		if (eip)
 			kn_expect_at(check, "L2's SYSENTER_EIP", rdmsr(MSR_IA32_SYSENTER_EIP), eip,
 				     turn);
@@ -116,31 +69,14 @@ static void l2_guest_code(void)
 		wrmsr(MSR_IA32_SYSENTER_EIP, eip);
 		if (turn % (NR_WARM_UP + 1) == NR_WARM_UP) {
 			GUEST_SYNC(STAGE_L2);
-			l2_expect_fields(check);
+			kn_learnt_expect_in_l2(check, turn);
 		}
 		asm volatile("vmcall" : : : "memory");
 	}
 	for (;;) {
-		l2_expect_fields(KN_SITE("L2's state is right at any time"));
+		kn_learnt_expect_in_l2(KN_SITE("L2's state is right at any time"), turn);
 		wrmsr(MSR_IA32_SYSENTER_EIP, 0x1000 + turn);
 		asm volatile("vmcall" : : : "memory");
-	}
-}
-
-static void write_fields(void)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
-		vmwrite(fields[i], value_of(i));
-}
-
-static void expect_fields(struct kn_check *check)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++) {
-		kn_expect_at(check, "outcome", kn_vmread(fields[i], &value), VM_SUCCEED,
-			     fields[i]);
-		kn_expect_at(check, "value", value, value_of(i), turn << 16 | fields[i]);
 	}
 }
 
@@ -151,7 +87,7 @@ static void run_l2(struct kn_check *check)
 	kn_expect_at(check, "outcome", kn_l2_enter(&gprs, !turn), VM_SUCCEED, turn);
 	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL, turn);
 	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
-	expect_fields(check);
+	kn_learnt_expect(check, turn);
 	kn_vmread(GUEST_SYSENTER_EIP, &value);
 	kn_expect_at(check, "GUEST_SYSENTER_EIP", value, 0x1000 + turn, turn);
 }
@@ -159,15 +95,15 @@ static void run_l2(struct kn_check *check)
 static void check_action(struct kn_check *check)
 {
 	for (unsigned int i = 0; i < NR_WARM_UP; i++) {
-		write_fields();
-		expect_fields(check);
+		kn_learnt_write(turn);
+		kn_learnt_expect(check, turn);
 		run_l2(check);
 		turn++;
 	}
 	GUEST_SYNC(STAGE_LEARNT);
-	write_fields();
+	kn_learnt_write(turn);
 	GUEST_SYNC(STAGE_WRITTEN);
-	expect_fields(check);
+	kn_learnt_expect(check, turn);
 	run_l2(check);
 	turn++;
 }
@@ -177,16 +113,14 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	struct kn_check *any = KN_SITE("L1 reads the right values at any time");
 	uint64_t l2_stack[KN_L2_STACK_SIZE];
 
-	kn_l1_setup(vmx, l2_guest_code, &l2_stack[KN_L2_STACK_SIZE]);
-	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
-		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
+	kn_learnt_setup(vmx, l2_guest_code, &l2_stack[KN_L2_STACK_SIZE]);
 	for (; action < NR_ACTIONS; action++)
 		check_action(&checks[action]);
 
 	GUEST_SYNC(STAGE_LAST);
 	for (unsigned int i = 0; i < NR_ROUNDS; i++) {
-		write_fields();
-		expect_fields(any);
+		kn_learnt_write(turn);
+		kn_learnt_expect(any, turn);
 		run_l2(any);
 		turn++;
 	}
@@ -262,13 +196,13 @@ static struct kvm_vcpu *run_action(struct kvm_vm *vm, struct kvm_vcpu *vcpu, enu
 	uint64_t traps, joined;
 
 	kn_expect_at(stages, "stage", kn_run(vcpu), STAGE_LEARNT, what);
-	traps = kn_traps(vm, fields, ARRAY_SIZE(fields));
+	traps = kn_traps(vm, kn_learnt_fields, KN_LEARNT_NR);
 	joined = kn_counter(vm, "shadow.joined");
 	kn_expect_at(stages, "stage", kn_run(vcpu), STAGE_WRITTEN, what);
 	if (kn_shadowing()) {
-		kn_expect_at(trapped, "traps", kn_traps(vm, fields, ARRAY_SIZE(fields)) - traps, 0,
+		kn_expect_at(trapped, "traps", kn_traps(vm, kn_learnt_fields, KN_LEARNT_NR) - traps, 0,
 			     what);
-		kn_expect_at(open, "fields", joined >= ARRAY_SIZE(fields), true, what);
+		kn_expect_at(open, "fields", joined >= KN_LEARNT_NR, true, what);
 	} else {
 		kn_skip(trapped, "the module shadows nothing");
 		kn_skip(open, "the module shadows nothing");
@@ -336,7 +270,7 @@ int main(int argc, char *argv[])
 
 	KN_SHADOW_COUNTED(vm, "vcpu.adopted", 5);
 	KN_SHADOW_COUNTED(vm, "vcpu.released", 5);
-	KN_SHADOW_COUNTED(vm, "shadow.joined", 2 * ARRAY_SIZE(fields));
+	KN_SHADOW_COUNTED(vm, "shadow.joined", 2 * KN_LEARNT_NR);
 	kn_run(vcpu);
 	kn_finish(vm);
 }
