@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that an L1 that is out for it can't make the module use memory without bound, nor much more
- * time than stock KVM: one that loads thousands of VMCSs in turn, and one that uses other fields all
- * the time; and that it reads what it has written nevertheless.
+ * Verify that an L1 that is out for it can't make the module use memory without bound, nor much
+ * more time than stock KVM: one that loads a thousand VMCSs in turn, and one that uses other fields
+ * all the time; and that it reads what it has written nevertheless.
  */
 #include "field.h"
 #include "memory.h"

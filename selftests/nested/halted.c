@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Verify that the module can be switched off while a vCPU sleeps in HLT and its VMCS is active on no
- * CPU, since the one where it was is gone; and that L1 finds its values when it wakes up.
+ * Verify that the module can be switched off while a vCPU sleeps in HLT and its VMCS is active on
+ * no CPU, since the one where it was is gone; and that L1 finds its values when it wakes up.
  */
 #define _GNU_SOURCE /* sched_setaffinity() */
 #include <pthread.h>

@@ -7,8 +7,8 @@
  * User space drives the vCPU one instruction at a time: it sets the registers, lets the instruction
  * and an OUT behind it run, and looks at the registers and the memory.
  */
-#include "counter.h"
 #include "field.h"
+#include "shadow.h"
 
 enum {
 	PORT_DONE = 0x21,
@@ -268,6 +268,23 @@ static void check_fields(void)
 		kn_expect_at(read, "value", read_field(field->encoding),
 			     value & kn_field_mask(field), field->encoding);
 	}
+}
+
+/* The same with what the module has learnt: the processor does the accesses. */
+static void check_learnt(void)
+{
+	static const uint32_t learnt[] = { FIELD, HOST_RSP, GUEST_RIP, GUEST_ES_SELECTOR };
+	uint64_t traps;
+
+	kn_set_learning("1", "178", "1000000");
+	check_fields();
+	check_width();
+	traps = kn_traps(vm, learnt, ARRAY_SIZE(learnt));
+	check_fields();
+	check_width();
+	KN_SHADOW_CHECK_EQ("fields that were learnt trap no more",
+			   kn_traps(vm, learnt, ARRAY_SIZE(learnt)) - traps, 0);
+	KN_SHADOW_COUNTED(vm, "shadow.joined", 100);
 }
 
 static void check_errors(void)
@@ -542,6 +559,7 @@ int main(int argc, char *argv[])
 	check_pages();
 	check_cpl3();
 	check_v8086();
+	check_learnt();
 
 	KN_COUNTED(vm, "vmread.TSC_OFFSET", 50);
 	KN_COUNTED(vm, "vmwrite.TSC_OFFSET", 50);

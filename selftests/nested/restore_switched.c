@@ -180,8 +180,8 @@ int main(int argc, char *argv[])
 
 		kn_expect_at(stages, "stage", kn_run(vcpu), STAGE_LEARNT, i);
 		if (kn_shadowing())
-			kn_expect_at(open, "fields", kn_counter(vm, "shadow.joined") >= KN_LEARNT_NR,
-				     true, i);
+			kn_expect_at(open, "fields",
+				     kn_counter(vm, "shadow.joined") >= KN_LEARNT_NR, true, i);
 		else
 			kn_skip(open, "the module shadows nothing");
 		be_there(w->before);

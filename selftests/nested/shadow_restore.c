@@ -200,8 +200,8 @@ static struct kvm_vcpu *run_action(struct kvm_vm *vm, struct kvm_vcpu *vcpu, enu
 	joined = kn_counter(vm, "shadow.joined");
 	kn_expect_at(stages, "stage", kn_run(vcpu), STAGE_WRITTEN, what);
 	if (kn_shadowing()) {
-		kn_expect_at(trapped, "traps", kn_traps(vm, kn_learnt_fields, KN_LEARNT_NR) - traps, 0,
-			     what);
+		kn_expect_at(trapped, "traps",
+			     kn_traps(vm, kn_learnt_fields, KN_LEARNT_NR) - traps, 0, what);
 		kn_expect_at(open, "fields", joined >= KN_LEARNT_NR, true, what);
 	} else {
 		kn_skip(trapped, "the module shadows nothing");

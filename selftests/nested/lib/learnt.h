@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fields that an L1 writes at each turn of its L2, with values of that turn: the module learns them,
- * and both L1 and L2 can tell whether one is lost.
+ * Fields that an L1 writes at each turn of its L2, with values of that turn: the module learns
+ * them, and both L1 and L2 can tell whether one is lost.
  */
 #ifndef SELFTEST_NESTED_LEARNT_H
 #define SELFTEST_NESTED_LEARNT_H

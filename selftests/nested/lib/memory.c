@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kvm_util.h"
 #include "memory.h"
 
 #define SETTLED		32	/* KiB */
@@ -23,7 +24,7 @@ static int64_t kernel_memory(void)
 	while (file && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%63s %ld", name, &value) != 2)
 			continue;
-		for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 			if (!strcmp(name, names[i]))
 				sum += value;
 	}
