@@ -8,7 +8,7 @@
 
 const uint32_t kn_learnt_fields[KN_LEARNT_NR] = {
 	TSC_OFFSET, IO_BITMAP_A, VM_ENTRY_MSR_LOAD_ADDR, VIRTUAL_APIC_PAGE_ADDR, IO_BITMAP_B,
-	VM_ENTRY_EXCEPTION_ERROR_CODE, HOST_IA32_SYSENTER_CS, GUEST_LDTR_BASE, GUEST_DS_LIMIT,
+	VM_ENTRY_EXCEPTION_ERROR_CODE, HOST_IA32_SYSENTER_CS, GUEST_LDTR_BASE, GUEST_IDTR_LIMIT,
 	GUEST_FS_BASE, GUEST_GS_BASE, GUEST_GDTR_LIMIT, GUEST_SYSENTER_ESP,
 };
 
@@ -20,8 +20,9 @@ static uint64_t value_of(unsigned int i, uint64_t turn)
 	case VM_ENTRY_EXCEPTION_ERROR_CODE:
 	case HOST_IA32_SYSENTER_CS:
 		return value & 0xff;
-	case GUEST_DS_LIMIT:
-		return (value << 12 & 0xffffffff) | 0xfff;
+	/* Not the limit of a segment: KVM 6.1 loses its upper bits in system management mode. */
+	case GUEST_IDTR_LIMIT:
+		return 0xfff - 16 * (turn & 31);
 	case GUEST_GDTR_LIMIT:
 		return 0x7f + 8 * (turn & 31);
 	default:
