@@ -21,6 +21,9 @@ struct model {
 	unsigned int traps[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];
 	unsigned int joins[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];
 	unsigned int departures[VMCS12_NR_FIELDS];
+	unsigned int against[VMCS12_NR_FIELDS];	/* of a member that is open for one access only */
+	unsigned int turns[VMCS12_NR_FIELDS];
+	unsigned int turned[VMCS12_NR_FIELDS];	/* since the set was made */
 	unsigned int age;
 };
 
@@ -54,6 +57,12 @@ static unsigned int population(const struct learn_set *set)
 	return nr;
 }
 
+/* Some may be open for one access only. */
+static bool is_exclusive(unsigned int field)
+{
+	return field % 8 == 0;
+}
+
 static void check_set(const struct learn_set *set, const struct model *model)
 {
 	FUZZ_EXPECT_EQ(set->nr, population(set), "members");
@@ -61,6 +70,9 @@ static void check_set(const struct learn_set *set, const struct model *model)
 		unsigned int turns = 1u << set->tenure[field], passes = set->passes[field];
 
 		FUZZ_EXPECT(set->tenure[field] <= LEARN_MAX_TENURE, "field %u", field);
+		FUZZ_EXPECT(set->turns[field] <= LEARN_MAX_TURNS, "field %u", field);
+		FUZZ_EXPECT(!is_exclusive(field) || !has(set, LEARN_READ, field) ||
+			    !has(set, LEARN_WRITE, field), "field %u is open both ways", field);
 		FUZZ_EXPECT(passes < 1u << LEARN_MAX_TENURE, "field %u", field);
 		FUZZ_EXPECT(!is_member(set, field) || passes < turns, "field %u", field);
 		for (unsigned int a = 0; a < LEARN_NR_ACCESSES; a++)
@@ -111,12 +123,40 @@ static struct learn_set *find(unsigned int which)
 	return set;
 }
 
+/* The access that is closed takes over, but more and more rarely. */
+static void turn(struct learn_set *set, struct model *model, enum learn_access access, u8 field)
+{
+	enum learn_result want = LEARN_WAITS, got;
+	unsigned int nr = set->nr;
+
+	if (!model->in_use[access][field]) {
+		model->in_use[access][field] = true;
+		if (++model->against[field] == threshold * (1u << model->turns[field]))
+			want = LEARN_JOINED;
+	}
+	got = learn_trapped_exclusive(set, access, field, threshold, max);
+	FUZZ_EXPECT_EQ(got, want, "field %u, against %u, turned %u times", field,
+		       model->against[field], model->turns[field]);
+	FUZZ_EXPECT_EQ(has(set, access, field), want == LEARN_JOINED, "field %u", field);
+	FUZZ_EXPECT_EQ(has(set, !access, field), want != LEARN_JOINED, "field %u", field);
+	FUZZ_EXPECT_EQ(set->nr, nr, "field %u turns", field);
+	if (want == LEARN_JOINED) {
+		model->against[field] = 0;
+		model->turns[field] += model->turns[field] < LEARN_MAX_TURNS;
+		model->turned[field]++;
+	}
+}
+
 static void trap(struct learn_set *set, struct model *model, enum learn_access access, u8 field)
 {
 	enum learn_result want = LEARN_WAITS, got;
 	struct learn_set before = *set;
 
 	model->trapped[access][field] = true;
+	if (is_exclusive(field) && has(set, !access, field)) {
+		turn(set, model, access, field);
+		return;
+	}
 	if (!has(set, access, field)) {
 		unsigned int *points = &model->points[access][field];
 
@@ -127,7 +167,10 @@ static void trap(struct learn_set *set, struct model *model, enum learn_access a
 			want = is_member(set, field) || set->nr < max ? LEARN_JOINED : LEARN_FULL;
 	}
 
-	got = learn_trapped(set, access, field, threshold, max);
+	if (is_exclusive(field))
+		got = learn_trapped_exclusive(set, access, field, threshold, max);
+	else
+		got = learn_trapped(set, access, field, threshold, max);
 	FUZZ_EXPECT_EQ(got, want, "field %u, %u points, %u of %u members", field,
 		       model->points[access][field], before.nr, max);
 	FUZZ_EXPECT_EQ(has(set, access, field), got == LEARN_JOINED || has(&before, access, field),
@@ -135,9 +178,11 @@ static void trap(struct learn_set *set, struct model *model, enum learn_access a
 	FUZZ_EXPECT_EQ(has(set, !access, field), has(&before, !access, field), "field %u", field);
 	if (got == LEARN_JOINED) {
 		model->joins[access][field]++;
-		FUZZ_EXPECT(model->joins[access][field] <= model->departures[field] + 1,
+		FUZZ_EXPECT(model->joins[access][field] <=
+			    model->departures[field] + model->turned[field] + 1,
 			    "field %u joins again and never left", field);
-		FUZZ_EXPECT(model->departures[field] || model->traps[access][field] >= threshold,
+		FUZZ_EXPECT(model->departures[field] || model->turned[field] ||
+			    model->traps[access][field] >= threshold,
 			    "field %u joins after %u traps", field, model->traps[access][field]);
 	}
 }
@@ -146,6 +191,7 @@ static void note_departure(const struct learn_set *set, struct model *model, uns
 {
 	FUZZ_EXPECT(!is_member(set, field), "field %u", field);
 	model->departures[field]++;
+	model->against[field] = model->turns[field] = 0;
 }
 
 /* Whoever was a member between the one reviewed last and this one was passed over. */
@@ -204,10 +250,12 @@ static void use(struct learn_set *set, struct model *model)
 
 static void drop(struct learn_set *set, struct model *model, u8 field)
 {
-	if (is_member(set, field))
-		model->departures[field]++;
+	bool was_member = is_member(set, field);
+
 	learn_drop(set, field);
 	FUZZ_EXPECT(!is_member(set, field), "field %u", field);
+	if (was_member)
+		note_departure(set, model, field);
 }
 
 /* As many uses as there are members bring any set down to its bound. */
