@@ -5,6 +5,7 @@
 # make KVER=... KROOT=...	... for one whose packages are unpacked below KROOT
 # make demo		the module at work in the emulated host
 # make check		all tests, on both kernels
+# make guests		real guest hypervisors, on both kernels
 # make bench		stock against module
 # make fuzz		the pure files fuzzed, SECONDS_EACH=600
 
@@ -30,6 +31,9 @@ demo:
 check:
 	selftests/check
 
+guests:
+	selftests/guests/run
+
 bench:
 	selftests/bench/bench
 
@@ -41,4 +45,4 @@ fuzz:
 clean:
 	rm -rf build
 
-.PHONY: all module demo check bench fuzz clean
+.PHONY: all module demo check guests bench fuzz clean

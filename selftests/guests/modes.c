@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * modes: a VM that computes a checksum in real mode, in 32-bit protected mode and in 64-bit mode,
+ * and goes from one to the next by itself.
+ *
+ * Each round continues with what the one before it has computed. The sums of the last one are
+ * printed; build works out what they have to be.
+ */
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#define ROUNDS		4
+#define MEMORY_SIZE	0x40000
+#define CODE		0x1000
+#define PML4		0x4000
+#define PDPT		0x5000
+#define PD		0x6000
+#define DATA		0x10000
+#define DATA_SIZE	0x10000
+
+/* Where KVM keeps what it needs to run real mode on a processor that can't. */
+#define IDENTITY_MAP	0xfffbc000ul
+#define TSS		0xfffbd000ul
+
+#define PTE_PRESENT	1
+#define PTE_WRITE	2
+#define PTE_LARGE	0x80
+
+enum result { REAL, PROTECTED, LONG_LOW, LONG_HIGH, RESULTS };
+
+extern const char guest_code[], guest_code_end[];
+
+/* EDI is what the sums start with. */
+asm(
+".pushsection .rodata\n"
+"guest_code:\n"
+".code16\n"
+"	mov	$0x1000, %ax\n"
+"	mov	%ax, %ds\n"
+"	xor	%bx, %bx\n"
+"	mov	$0x4000, %cx\n"
+"	mov	%edi, %eax\n"
+"1:	rol	$5, %eax\n"
+"	add	(%bx), %eax\n"
+"	add	$4, %bx\n"
+"	loop	1b\n"
+"	out	%eax, $0\n"
+
+"	xor	%ax, %ax\n"
+"	mov	%ax, %ds\n"
+"	lgdtl	(gdt_pointer - guest_code + 0x1000)\n"
+"	mov	%cr0, %eax\n"
+"	or	$1, %al\n"
+"	mov	%eax, %cr0\n"
+"	ljmpl	$8, $(protected - guest_code + 0x1000)\n"
+
+".code32\n"
+"protected:\n"
+"	mov	$0x10, %eax\n"
+"	mov	%eax, %ds\n"
+"	mov	%eax, %es\n"
+"	mov	%eax, %fs\n"
+"	mov	%eax, %gs\n"
+"	mov	%eax, %ss\n"
+"	mov	$0x10000, %esi\n"
+"	mov	$0x4000, %ecx\n"
+"	mov	%edi, %eax\n"
+"1:	rol	$7, %eax\n"
+"	xor	(%esi), %eax\n"
+"	add	$4, %esi\n"
+"	loop	1b\n"
+"	out	%eax, $1\n"
+
+"	mov	%cr4, %eax\n"
+"	or	$0x20, %eax\n"		/* PAE */
+"	mov	%eax, %cr4\n"
+"	mov	$0x4000, %eax\n"
+"	mov	%eax, %cr3\n"
+"	mov	$0xc0000080, %ecx\n"	/* EFER.LME */
+"	rdmsr\n"
+"	or	$0x100, %eax\n"
+"	wrmsr\n"
+"	mov	%cr0, %eax\n"
+"	or	$0x80000000, %eax\n"	/* PG */
+"	mov	%eax, %cr0\n"
+"	ljmp	$0x18, $(long_mode - guest_code + 0x1000)\n"
+
+".code64\n"
+"long_mode:\n"
+"	mov	$0x10000, %esi\n"
+"	mov	$0x2000, %ecx\n"
+"	mov	%edi, %eax\n"
+"1:	rol	$9, %rax\n"
+"	add	(%rsi), %rax\n"
+"	add	$8, %rsi\n"
+"	loop	1b\n"
+"	out	%eax, $2\n"
+"	shr	$32, %rax\n"
+"	out	%eax, $3\n"
+"	hlt\n"
+
+".balign 8\n"
+"gdt:	.quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff\n"
+"gdt_pointer:\n"
+"	.word	. - gdt - 1\n"
+"	.long	gdt - guest_code + 0x1000\n"
+"guest_code_end:\n"
+".code64\n"
+".popsection\n"
+);
+
+static int call(int fd, unsigned long request, unsigned long arg, const char *name)
+{
+	int ret = ioctl(fd, request, arg);
+
+	if (ret < 0) {
+		perror(name);
+		exit(1);
+	}
+	return ret;
+}
+
+#define CALL(fd, request, arg)	call(fd, request, (unsigned long)(arg), #request)
+
+static void fill(char *memory)
+{
+	uint64_t *pml4 = (uint64_t *)(memory + PML4);
+	uint64_t *pdpt = (uint64_t *)(memory + PDPT);
+	uint32_t *data = (uint32_t *)(memory + DATA);
+	uint64_t *pd = (uint64_t *)(memory + PD);
+	uint32_t value = 1;
+	size_t i;
+
+	memcpy(memory + CODE, guest_code, guest_code_end - guest_code);
+	pml4[0] = PDPT | PTE_PRESENT | PTE_WRITE;
+	pdpt[0] = PD | PTE_PRESENT | PTE_WRITE;
+	pd[0] = PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+	for (i = 0; i < DATA_SIZE / sizeof(*data); i++) {
+		value = value * 1664525 + 1013904223;
+		data[i] = value;
+	}
+}
+
+static void run(int vcpu, const struct kvm_run *state, uint32_t *result)
+{
+	for (;;) {
+		CALL(vcpu, KVM_RUN, 0);
+		if (state->exit_reason == KVM_EXIT_HLT)
+			return;
+		if (state->exit_reason != KVM_EXIT_IO || state->io.port >= RESULTS) {
+			fprintf(stderr, "modes: exit %u\n", state->exit_reason);
+			exit(1);
+		}
+		memcpy(&result[state->io.port], (char *)state + state->io.data_offset,
+		       sizeof(*result));
+	}
+}
+
+int main(void)
+{
+	struct kvm_userspace_memory_region region = { .memory_size = MEMORY_SIZE };
+	uint64_t identity_map = IDENTITY_MAP;
+	uint32_t result[RESULTS] = { 0 };
+	struct kvm_sregs sregs;
+	struct kvm_cpuid2 *cpuid;
+	struct kvm_run *state;
+	int kvm, vm, vcpu, i;
+	char *memory;
+
+	kvm = open("/dev/kvm", O_RDWR);
+	vm = CALL(kvm, KVM_CREATE_VM, 0);
+	CALL(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map);
+	CALL(vm, KVM_SET_TSS_ADDR, TSS);
+	memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	region.userspace_addr = (uintptr_t)memory;
+	CALL(vm, KVM_SET_USER_MEMORY_REGION, &region);
+	fill(memory);
+
+	vcpu = CALL(vm, KVM_CREATE_VCPU, 0);
+	cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
+	cpuid->nent = 256;
+	CALL(kvm, KVM_GET_SUPPORTED_CPUID, cpuid);
+	CALL(vcpu, KVM_SET_CPUID2, cpuid);
+	state = mmap(NULL, CALL(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE,
+		     MAP_SHARED, vcpu, 0);
+	CALL(vcpu, KVM_GET_SREGS, &sregs);
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct kvm_regs regs = { .rip = CODE, .rdi = result[LONG_LOW], .rflags = 2 };
+
+		CALL(vcpu, KVM_SET_SREGS, &sregs);
+		CALL(vcpu, KVM_SET_REGS, &regs);
+		run(vcpu, state, result);
+	}
+	printf("real: %08x\nprotected: %08x\nlong: %08x%08x\n", result[REAL], result[PROTECTED],
+	       result[LONG_HIGH], result[LONG_LOW]);
+	return 0;
+}
