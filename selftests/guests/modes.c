@@ -15,14 +15,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "modes.h"
+
 #define ROUNDS		4
 #define MEMORY_SIZE	0x40000
-#define CODE		0x1000
-#define PML4		0x4000
-#define PDPT		0x5000
-#define PD		0x6000
-#define DATA		0x10000
-#define DATA_SIZE	0x10000
 
 /* Where KVM keeps what it needs to run real mode on a processor that can't. */
 #define IDENTITY_MAP	0xfffbc000ul
@@ -32,88 +28,7 @@
 #define PTE_WRITE	2
 #define PTE_LARGE	0x80
 
-enum result { REAL, PROTECTED, LONG_LOW, LONG_HIGH, RESULTS };
-
 extern const char guest_code[], guest_code_end[];
-
-/* EDI is what the sums start with. */
-asm(
-".pushsection .rodata\n"
-"guest_code:\n"
-".code16\n"
-"	mov	$0x1000, %ax\n"
-"	mov	%ax, %ds\n"
-"	xor	%bx, %bx\n"
-"	mov	$0x4000, %cx\n"
-"	mov	%edi, %eax\n"
-"1:	rol	$5, %eax\n"
-"	add	(%bx), %eax\n"
-"	add	$4, %bx\n"
-"	loop	1b\n"
-"	out	%eax, $0\n"
-
-"	xor	%ax, %ax\n"
-"	mov	%ax, %ds\n"
-"	lgdtl	(gdt_pointer - guest_code + 0x1000)\n"
-"	mov	%cr0, %eax\n"
-"	or	$1, %al\n"
-"	mov	%eax, %cr0\n"
-"	ljmpl	$8, $(protected - guest_code + 0x1000)\n"
-
-".code32\n"
-"protected:\n"
-"	mov	$0x10, %eax\n"
-"	mov	%eax, %ds\n"
-"	mov	%eax, %es\n"
-"	mov	%eax, %fs\n"
-"	mov	%eax, %gs\n"
-"	mov	%eax, %ss\n"
-"	mov	$0x10000, %esi\n"
-"	mov	$0x4000, %ecx\n"
-"	mov	%edi, %eax\n"
-"1:	rol	$7, %eax\n"
-"	xor	(%esi), %eax\n"
-"	add	$4, %esi\n"
-"	loop	1b\n"
-"	out	%eax, $1\n"
-
-"	mov	%cr4, %eax\n"
-"	or	$0x20, %eax\n"		/* PAE */
-"	mov	%eax, %cr4\n"
-"	mov	$0x4000, %eax\n"
-"	mov	%eax, %cr3\n"
-"	mov	$0xc0000080, %ecx\n"	/* EFER.LME */
-"	rdmsr\n"
-"	or	$0x100, %eax\n"
-"	wrmsr\n"
-"	mov	%cr0, %eax\n"
-"	or	$0x80000000, %eax\n"	/* PG */
-"	mov	%eax, %cr0\n"
-"	ljmp	$0x18, $(long_mode - guest_code + 0x1000)\n"
-
-".code64\n"
-"long_mode:\n"
-"	mov	$0x10000, %esi\n"
-"	mov	$0x2000, %ecx\n"
-"	mov	%edi, %eax\n"
-"1:	rol	$9, %rax\n"
-"	add	(%rsi), %rax\n"
-"	add	$8, %rsi\n"
-"	loop	1b\n"
-"	out	%eax, $2\n"
-"	shr	$32, %rax\n"
-"	out	%eax, $3\n"
-"	hlt\n"
-
-".balign 8\n"
-"gdt:	.quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff, 0x00af9b000000ffff\n"
-"gdt_pointer:\n"
-"	.word	. - gdt - 1\n"
-"	.long	gdt - guest_code + 0x1000\n"
-"guest_code_end:\n"
-".code64\n"
-".popsection\n"
-);
 
 static int call(int fd, unsigned long request, unsigned long arg, const char *name)
 {
@@ -177,7 +92,8 @@ int main(void)
 	vm = CALL(kvm, KVM_CREATE_VM, 0);
 	CALL(vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map);
 	CALL(vm, KVM_SET_TSS_ADDR, TSS);
-	memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
 	region.userspace_addr = (uintptr_t)memory;
 	CALL(vm, KVM_SET_USER_MEMORY_REGION, &region);
 	fill(memory);

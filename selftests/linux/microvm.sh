@@ -3,17 +3,19 @@
 #
 # Sourced, in the emulated host and in the Linux L1: QEMU's microvm with the kernel of this level.
 
+kernel_options="quiet mitigations=off nokaslr tsc=reliable no_timer_check cryptomgr.notests \
+rdinit=/init initcall_blacklist=jent_mod_init"
+
 # microvm CPU MB INITRAMFS WORDS [OPTION]...: WORDS are for the kernel's command line. One that
 # hangs is ended after ten minutes.
 microvm()
 {
-	cpu=$1 mb=$2 initramfs=$3
-	append="console=ttyS0 quiet mitigations=off nokaslr tsc=reliable no_timer_check"
-	append="$append cryptomgr.notests rdinit=/init reboot=t initcall_blacklist=jent_mod_init $4"
+	cpu=$1 mb=$2 initramfs=$3 words=$4
 	shift 4
 	timeout 600 /usr/bin/qemu-system-x86_64-microvm -M microvm,rtc=on -accel kvm -cpu "$cpu" \
 		-m "$mb" -nodefaults -no-user-config -display none \
-		-kernel /linux/vmlinux -initrd "$initramfs" -append "$append" "$@"
+		-kernel /linux/vmlinux -initrd "$initramfs" \
+		-append "console=ttyS0 reboot=t $kernel_options $words" "$@"
 }
 
 # The initramfs of the L1: its own files, and those of this level that it needs, too.
