@@ -8,6 +8,8 @@
 # make guests		real guest hypervisors, on both kernels
 # make bench		stock against module
 # make fuzz		the pure files fuzzed, SECONDS_EACH=600
+# make oracle SEEDS=N	stock against module in all that N random programs observe, on both kernels
+#			or on KERNEL=6.1 or KERNEL=6.12; FIRST= is the first seed
 
 KVER ?= $(shell uname -r)
 KROOT ?=
@@ -42,7 +44,12 @@ SECONDS_EACH ?= 600
 fuzz:
 	selftests/fuzz/run --seconds $(SECONDS_EACH)
 
+SEEDS ?= 200
+FIRST ?= 1
+oracle:
+	selftests/oracle/run $(KERNEL:%=--kernel %) --seeds $(SEEDS) --first $(FIRST)
+
 clean:
 	rm -rf build
 
-.PHONY: all module demo check guests bench fuzz clean
+.PHONY: all module demo check guests bench fuzz oracle clean

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What programs leave out, by name: with these, two runs of stock KVM differ, or one never ends.
+ */
+#include <asm/msr-index.h>
+#include <string.h>
+
+#include "entry.h"
+#include "field.h"
+#include "program.h"
+
+#define ACTIVITY_WAIT_FOR_SIPI	3
+
+/* The value that is written instead of @value. */
+uint64_t exclude_value(uint32_t field, uint64_t value)
+{
+	switch (field) {
+	/* Counts time. */
+	case PIN_BASED_VM_EXEC_CONTROL:
+		return value & ~(uint64_t)PIN_BASED_VMX_PREEMPTION_TIMER;
+	/* Nobody sends one. */
+	case GUEST_ACTIVITY_STATE:
+		return (value & 0xffffffff) == ACTIVITY_WAIT_FOR_SIPI ? 0 : value;
+	default:
+		return value;
+	}
+}
+
+/* MSRs that tell the time, or who else runs on the host. */
+bool exclude_msr(uint32_t msr)
+{
+	switch (msr) {
+	case MSR_IA32_TSC:
+	case MSR_IA32_TSC_ADJUST:
+	case MSR_IA32_TSC_DEADLINE:
+	case MSR_IA32_MPERF:
+	case MSR_IA32_APERF:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Memory operands of VMREAD and VMWRITE by which one can see whether the processor executed the
+ * instruction, the field being in the hardware shadow VMCS, or KVM emulated it: eight bytes that
+ * begin below the hole between canonical addresses and end in it, which KVM takes for a page that
+ * is not there; and a VMREAD into two pages of which the second can't be written, where KVM has
+ * written to the first by then.
+ */
+bool exclude_operand(uint64_t address, bool written)
+{
+	if (address < NONCANONICAL && address + 7 >= NONCANONICAL)
+		return true;
+	return written && address % 4096 > 4096 - 8;
+}
+
+/*
+ * The exit qualification, after an exit of L2 with a register operand where memory was possible: the
+ * processor leaves something there, mostly what the exit before had, which may have been L0's.
+ */
+bool exclude_qualification(uint64_t reason)
+{
+	return reason == EXIT_REASON_VMREAD || reason == EXIT_REASON_VMWRITE ||
+	       reason == EXIT_REASON_LDTR_TR;
+}
+
+/* Details of an exception that there is none of: KVM leaves those of the last one it emulated. */
+void exclude_events(struct kvm_vcpu_events *events)
+{
+	if (!events->exception.injected && !events->exception.pending) {
+		memset(&events->exception, 0, sizeof(events->exception));
+		events->exception_has_payload = 0;
+		events->exception_payload = 0;
+	}
+}
+
+/*
+ * VMXOFF while a VMCS is current: if its L2 has run, stock KVM goes on to believe that guest state
+ * is still in VMCS02, which is gone. L1's next access to a segment in any VMCS, after the next
+ * VMXON, fetches zeros from there over all of its segments.
+ */
+unsigned int exclude_vmxoff(void)
+{
+	return OP_CLEAR;
+}
