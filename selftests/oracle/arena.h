@@ -79,7 +79,6 @@ enum arena_page {
 
 #define NR_VMCS		6
 #define NR_REGS		16
-#define NR_FAVOURITES	48
 
 enum reg {
 	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
@@ -136,6 +135,7 @@ struct op {
 #define MAX_STEPS	1000
 #define SLOT_SIZE	32
 
+_Static_assert(NR_PAGES * 4096 <= ARENA_SIZE, "the arena has this size");
 _Static_assert(MAX_OPS * sizeof(struct op) <= 4 * 4096, "the program has four pages");
 _Static_assert(MAX_OPS * SLOT_SIZE <= 4096, "its instructions have one");
 
@@ -165,7 +165,7 @@ struct state {
 	uint64_t op;			/* current one */
 	uint64_t step;
 	uint64_t log_end;		/* in items */
-	uint64_t exit_fields[4];	/* L1 reads these after an exit, by their number in the table */
+	uint64_t exit_fields[4];	/* which L1 reads after an exit, by number */
 	uint64_t host_state[NR_HOST_STATE];	/* L1's, as it was in the beginning */
 	uint8_t count[MAX_OPS];		/* of OP_REPEAT */
 };

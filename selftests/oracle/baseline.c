@@ -79,9 +79,10 @@ static uint32_t control(struct dice *dice, uint64_t cap, uint32_t always, uint32
 	uint32_t bits = always;
 
 	for (unsigned int i = 0; i < 32; i++)
-		if (maybe >> i & 1 && percent(dice, chance))
+		if (maybe & BIT(i) && percent(dice, chance))
 			bits |= BIT(i);
-	return (bits | (uint32_t)cap) & cap >> 32;
+	bits |= (uint32_t)cap;
+	return bits & (cap >> 32);
 }
 
 static void set_controls(struct dice *dice)
@@ -145,6 +146,7 @@ static void set_controls(struct dice *dice)
 
 static void set_addresses(struct dice *dice)
 {
+	bool shadow = baseline_value(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_SHADOW_VMCS;
 	bool lists = percent(dice, 20);
 
 	set(MSR_BITMAP, PAGE_AT(P_MSR_BITMAP));
@@ -163,8 +165,7 @@ static void set_addresses(struct dice *dice)
 	set(VM_EXIT_MSR_LOAD_COUNT, lists ? pick(dice, 4) : 0);
 	set(VM_ENTRY_MSR_LOAD_COUNT, lists ? pick(dice, 4) : 0);
 	/* The last of them is a shadow VMCS, if this L1 has any. */
-	set(VMCS_LINK_POINTER, baseline_value(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_SHADOW_VMCS &&
-	    percent(dice, 80) ? PAGE_AT(P_VMCS_LAST) : ~0ull);
+	set(VMCS_LINK_POINTER, shadow && percent(dice, 80) ? PAGE_AT(P_VMCS_LAST) : ~0ull);
 }
 
 static void set_host(void)
@@ -246,7 +247,7 @@ static void set_guest(struct dice *dice)
 	set(VM_ENTRY_INTR_INFO_FIELD, 0);
 }
 
-void baseline_make(struct dice *dice, uint64_t seed)
+void baseline_make(struct dice *dice)
 {
 	settings = (struct setting *)PAGE_AT(P_BASELINE);
 	the_state()->nr_settings = 0;

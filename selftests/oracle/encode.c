@@ -17,6 +17,7 @@
 #define PREFIX_FS	0x64
 #define PREFIX_GS	0x65
 #define PREFIX_ADDRESS	0x67
+#define NR_PREFIXES	10	/* of which most are none */
 
 enum {
 	VALUE_BASE = 2,
@@ -75,6 +76,7 @@ static void encode_rip_relative(struct op *op, unsigned int slot, const struct i
 void encode_memory(struct dice *dice, struct op *op, unsigned int slot, const struct insn *insn,
 		   uint64_t address)
 {
+	static const uint8_t others[] = { 0x26, 0x2e, 0x36, 0x3e };	/* ES, CS, SS, DS */
 	bool low = address < 0x80000000ull, short_address = low && percent(dice, 10);
 	bool has_base = !low || percent(dice, 85), has_index = percent(dice, 40);
 	unsigned int base = 0, index = 0, scale = pick(dice, 4), mod, rex = 0;
@@ -86,7 +88,7 @@ void encode_memory(struct dice *dice, struct op *op, unsigned int slot, const st
 	}
 
 	/* FS and GS have bases, the others count for nothing. */
-	switch (low ? pick(dice, 10) : 9) {
+	switch (low ? pick(dice, NR_PREFIXES) : NR_PREFIXES) {
 	case 0:
 		emit(op, PREFIX_FS, 1);
 		address -= baseline_value(HOST_FS_BASE);
@@ -96,10 +98,10 @@ void encode_memory(struct dice *dice, struct op *op, unsigned int slot, const st
 		address -= baseline_value(HOST_GS_BASE);
 		break;
 	case 2:
-		emit(op, (uint8_t []){ 0x26, 0x2e, 0x36, 0x3e }[pick(dice, 4)], 1);
+		emit(op, others[pick(dice, 4)], 1);
 		break;
 	}
-	/* What the base makes of 32-bit addresses must not differ: they end before FS's is added. */
+	/* An offset of 32 bits, to which the segment's base is added behind them. */
 	if (short_address && address < 0x80000000ull)
 		emit(op, PREFIX_ADDRESS, 1);
 	else

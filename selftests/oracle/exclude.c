@@ -56,8 +56,8 @@ bool exclude_operand(uint64_t address, bool written)
 }
 
 /*
- * The exit qualification, after an exit of L2 with a register operand where memory was possible: the
- * processor leaves something there, mostly what the exit before had, which may have been L0's.
+ * The exit qualification, after an exit of L2 with a register operand where memory was possible:
+ * the processor leaves something there, mostly what the exit before had, which may have been L0's.
  */
 bool exclude_qualification(uint64_t reason)
 {

@@ -11,7 +11,6 @@
 #include "program.h"
 
 #define UNBACKED	0x30000000ull
-#define EPTP_LIST_ADDRESS	0x2024	/* which the library lacks */
 #define NR_FAVOURITE	10
 
 static struct {
@@ -37,40 +36,6 @@ static char texts[MAX_OPS][TEXT_SIZE];
 #define VMXON			INSN(0xf3, "\x0f\xc7", 6)
 #define INVEPT(_reg)		INSN(0x66, "\x0f\x38\x80", _reg)
 #define INVVPID(_reg)		INSN(0x66, "\x0f\x38\x81", _reg)
-
-/* Fields that hardly any value of keeps L2 from running, with the bits that may be set. */
-static const struct {
-	uint32_t field;
-	uint64_t mask;
-} inert[] = {
-	{ TSC_OFFSET, ~0ull }, { EOI_EXIT_BITMAP0, ~0ull }, { EOI_EXIT_BITMAP1, ~0ull },
-	{ EOI_EXIT_BITMAP2, ~0ull }, { EOI_EXIT_BITMAP3, ~0ull }, { XSS_EXIT_BITMAP, ~0ull },
-	{ POSTED_INTR_DESC_ADDR, ~0ull }, { VMX_PREEMPTION_TIMER_VALUE, ~0ull },
-	{ VM_ENTRY_EXCEPTION_ERROR_CODE, ~0ull }, { VM_ENTRY_INSTRUCTION_LEN, ~0ull },
-	{ CR0_READ_SHADOW, ~0ull }, { CR4_READ_SHADOW, ~0ull },
-	{ CR0_GUEST_HOST_MASK, ~0ull }, { CR4_GUEST_HOST_MASK, ~0ull },
-	{ PAGE_FAULT_ERROR_CODE_MASK, 0x1f }, { PAGE_FAULT_ERROR_CODE_MATCH, 0x1f },
-	{ EXCEPTION_BITMAP, ~0ull },
-	{ GUEST_SYSENTER_CS, ~0ull }, { GUEST_SYSENTER_ESP, 0x7fffffffffff },
-	{ GUEST_SYSENTER_EIP, 0x7fffffffffff }, { GUEST_FS_BASE, 0x7fffffffffff },
-	{ GUEST_GS_BASE, 0x7fffffffffff }, { GUEST_LDTR_BASE, 0x7fffffffffff },
-	{ GUEST_LDTR_SELECTOR, 0xfffb }, { GUEST_LDTR_LIMIT, ~0ull }, { GUEST_GDTR_LIMIT, 0xffff },
-	{ GUEST_DR7, 0x400 }, { GUEST_INTR_STATUS, ~0ull }, { GUEST_PML_INDEX, ~0ull },
-	{ GUEST_BNDCFGS, ~0ull }, { GUEST_PDPTR0, ~0ull }, { GUEST_PDPTR1, ~0ull },
-	{ GUEST_PDPTR2, ~0ull }, { GUEST_PDPTR3, ~0ull }, { GUEST_RFLAGS, 0x8d7 },
-	{ GUEST_IA32_EFER, ~0ull }, { GUEST_IA32_PERF_GLOBAL_CTRL, ~0ull },
-	{ HOST_IA32_SYSENTER_CS, ~0ull }, { HOST_IA32_SYSENTER_ESP, 0x7fffffffffff },
-	{ HOST_IA32_SYSENTER_EIP, 0x7fffffffffff }, { HOST_FS_BASE, 0x7fffffffffff },
-	{ HOST_GS_BASE, 0x7fffffffffff }, { HOST_RSP, ~0ull },
-	{ TPR_THRESHOLD, 0xf }, { ENCLS_EXITING_BITMAP, ~0ull }, { TSC_MULTIPLIER, ~0ull },
-	{ EPTP_LIST_ADDRESS, 0xfff000 },
-	{ VM_EXIT_REASON, ~0ull }, { VM_EXIT_INTR_INFO, ~0ull }, { VM_EXIT_INTR_ERROR_CODE, ~0ull },
-	{ IDT_VECTORING_INFO_FIELD, ~0ull }, { VM_EXIT_INSTRUCTION_LEN, ~0ull },
-	{ VMX_INSTRUCTION_INFO, ~0ull }, { GUEST_PHYSICAL_ADDRESS, ~0ull },
-	{ EXIT_QUALIFICATION, ~0ull }, { GUEST_LINEAR_ADDRESS, ~0ull },
-	{ VM_INSTRUCTION_ERROR, ~0ull },
-	{ GUEST_ES_AR_BYTES, ~0ull }, { GUEST_LDTR_AR_BYTES, ~0ull },
-};
 
 uint64_t roll(struct dice *dice)
 {
@@ -172,8 +137,9 @@ static void maybe_other_mode(struct op *op)
 
 static const char *mode_text(const struct op *op)
 {
-	return op->flags & OP_USER ? " at CPL 3" : op->flags & OP_COMPAT ? " in compatibility mode" :
-	       "";
+	if (op->flags & OP_USER)
+		return " at CPL 3";
+	return op->flags & OP_COMPAT ? " in compatibility mode" : "";
 }
 
 /* The instruction with @poke at its memory operand, and with up to two registers set. */
@@ -231,8 +197,9 @@ static void add_access(bool write, uint64_t encoding, uint64_t value, uint64_t v
 			op->varies = 1;
 		encode_register(op, &insn, value_reg);
 	}
-	snprintf(texts[g.nr - 1], TEXT_SIZE, "%s %#lx (%s)%s%#lx%s%s%#lx%s%s", write ? "VMWRITE" : "VMREAD",
-		 encoding, field_name(encoding), write ? " = " : " over ", value,
+	snprintf(texts[g.nr - 1], TEXT_SIZE, "%s %#lx (%s)%s%#lx%s%s%#lx%s%s",
+		 write ? "VMWRITE" : "VMREAD", encoding, field_name(encoding),
+		 write ? " = " : " over ", value,
 		 varying ? ", varying," : "", in_memory ? " at [" : " in register ",
 		 in_memory ? address : value_reg, in_memory ? "]" : "", mode_text(op));
 }
@@ -266,7 +233,7 @@ static bool in_playground(void)
 
 static void add_write_inert(uint64_t varying)
 {
-	unsigned int i = pick(&g.dice, ARRAY_SIZE(inert));
+	unsigned int i = pick(&g.dice, nr_inert);
 	uint64_t value = value_any(&g.dice, inert[i].field) & inert[i].mask;
 
 	add_access(true, inert[i].field, value, varying & inert[i].mask);
@@ -299,7 +266,7 @@ static void add_favourite(void)
 		add_access(false, g.read[pick(&g.dice, NR_FAVOURITE)], roll(&g.dice), 0);
 		return;
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(inert); i++)
+	for (unsigned int i = 0; i < nr_inert; i++)
 		if (inert[i].field == field) {
 			add_access(true, field, value_any(&g.dice, field) & inert[i].mask,
 				   percent(&g.dice, 70) ? inert[i].mask : 0);
@@ -357,7 +324,8 @@ static void add_pointer_insn(const char *name, const struct insn *insn, bool lik
 			pointer += 1 << pick(&g.dice, 12);
 			break;
 		case 1:
-			pointer |= 1ull << (caps.address_bits + pick(&g.dice, 64 - caps.address_bits));
+			pointer |= BIT_ULL(caps.address_bits) <<
+				   pick(&g.dice, 64 - caps.address_bits);
 			break;
 		case 2:
 			pointer = PAGE_AT(P_VMXON);
@@ -531,7 +499,8 @@ static void add_memory_change(void)
 
 	switch (pick(&g.dice, 8)) {
 	case 0 ... 3:
-		page = percent(&g.dice, 75) ? P_L2_DATA + pick(&g.dice, 4) : pick(&g.dice, NR_PAGES);
+		page = percent(&g.dice, 75) ? P_L2_DATA + pick(&g.dice, 4) :
+		       pick(&g.dice, NR_PAGES);
 		value = percent(&g.dice, 70) ? pick(&g.dice, 256) : roll(&g.dice);
 		if (percent(&g.dice, 80))
 			value |= PAGE_AT(P_L2_DATA + pick(&g.dice, 4));
@@ -547,7 +516,8 @@ static void add_memory_change(void)
 		break;
 	case 5:
 		add_poke(PAGE_AT(P_MSR_BITMAP + pick(&g.dice, 5)) + 8 * pick(&g.dice, 512),
-			 percent(&g.dice, 50) ? roll(&g.dice) : -(uint64_t)pick(&g.dice, 2), "bitmap");
+			 percent(&g.dice, 50) ? roll(&g.dice) : -(uint64_t)pick(&g.dice, 2),
+			 "bitmap");
 		break;
 	case 6:
 		add_poke(PAGE_AT(P_L2_DATA) + 8 * pick(&g.dice, 4 * 512), roll(&g.dice), "data");
@@ -556,9 +526,9 @@ static void add_memory_change(void)
 		/* Of a VMCS that may be active or not. */
 		field = &kn_fields[pick(&g.dice, KN_NR_FIELDS)];
 		value = exclude_value(field->encoding, value_any(&g.dice, field->encoding));
+		page = P_VMCS + (percent(&g.dice, 50) ? g.playground : NR_VMCS - 1);
 		if (field->offset % 8 == 0 && kn_field_mask(field) == ~0ull)
-			add_poke(PAGE_AT(P_VMCS + (percent(&g.dice, 50) ? g.playground : NR_VMCS - 1)) +
-				 field->offset, value, field->name);
+			add_poke(PAGE_AT(page) + field->offset, value, field->name);
 	}
 }
 
@@ -657,7 +627,7 @@ static void choose_favourites(void)
 	struct state *state = the_state();
 
 	for (unsigned int i = 0; i < NR_FAVOURITE; i++) {
-		g.written[i] = inert[pick(&g.dice, ARRAY_SIZE(inert))].field;
+		g.written[i] = inert[pick(&g.dice, nr_inert)].field;
 		/* What was written is read as well, now and then. */
 		g.read[i] = percent(&g.dice, 40) ? g.written[pick(&g.dice, i + 1)] : any_field();
 	}
@@ -685,7 +655,7 @@ void program_make(uint64_t seed, const bool *keep)
 	memset(g.ops, 0, MAX_OPS * sizeof(*g.ops));
 	g.playground = 2 + pick(&g.dice, 2);
 
-	baseline_make(&g.dice, seed);
+	baseline_make(&g.dice);
 	l2_code_make(&g.dice);
 	choose_favourites();
 

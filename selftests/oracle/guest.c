@@ -199,10 +199,10 @@ static void execute(uint64_t rip, unsigned int flags)
 
 static void clear_current(void)
 {
-	uint64_t pointer;
+	uint64_t pointer, *at = &pointer;
 
-	if (TRY("vmptrst (%[p])", [p] "r" (&pointer)) == VM_SUCCEED)
-		TRY("vmclear (%[p])", [p] "r" (&pointer));
+	if (TRY("vmptrst (%[p])", [p] "r" (at)) == VM_SUCCEED)
+		TRY("vmclear (%[p])", [p] "r" (at));
 }
 
 static void execute_op(const struct op *op, unsigned int index)

@@ -10,7 +10,7 @@
 #include "l1.h"
 #include "program.h"
 
-#define SECONDS		3	/* of the host's clock, for a program that needs some 0.03 */
+#define SECONDS		1	/* of the host's clock, for a program that needs some 0.05 */
 #define MAX_EXITS	400
 #define PATTERN		0x5a
 
@@ -313,13 +313,13 @@ static enum ending run_to_end(void)
 			if (errno == EINTR || errno == EAGAIN)
 				return TIMED_OUT;
 			log_item(LOG_KVM_EXIT, 3, errno);
-			return ENDED;
+			return CAME_TO_END;
 		}
 		if (!handle_exit(vcpu->run))
-			return ENDED;
+			return CAME_TO_END;
 	}
 	log_item(LOG_KVM_EXIT, 4, MAX_EXITS);
-	return ENDED;
+	return CAME_TO_END;
 }
 
 static uint64_t hash(const uint64_t *words, unsigned int nr)
@@ -350,7 +350,7 @@ enum ending host_run(void)
 	set_timer(SECONDS);
 	ending = run_to_end();
 	set_timer(0);
-	if (ending == ENDED) {
+	if (ending == CAME_TO_END) {
 		log_nested_now();
 		log_memory();
 	}

@@ -17,7 +17,7 @@ void arena_reset(void);
 
 /* host.c: how a run ended. */
 enum ending {
-	ENDED,
+	CAME_TO_END,
 	TIMED_OUT,
 };
 

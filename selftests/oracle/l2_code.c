@@ -186,7 +186,7 @@ static void plain_insn(struct dice *dice, char *name)
 	else
 		load(RDX, 0);
 	bytes(plain[which].code, plain[which].length);
-	strcpy(name, plain[which].name);
+	sprintf(name, "%s", plain[which].name);
 }
 
 static void memory(struct dice *dice, char *name)
@@ -212,7 +212,7 @@ static void make_insn(struct dice *dice, char *name)
 		load(RAX, pick(dice, 0x20));
 		load(RCX, pick(dice, 2));
 		BYTES("\x0f\xa2");
-		strcpy(name, "CPUID");
+		sprintf(name, "CPUID");
 		break;
 	case 4:
 		msr = use_msr(dice);

@@ -11,11 +11,11 @@
 #include "test_util.h"
 
 static const char usage[] =
-	"oracle run FIRST COUNT FILE	run the programs of these seeds, and log what they observe\n"
+	"oracle run FIRST COUNT FILE	run these seeds' programs, log what they observe\n"
 	"oracle compare FILE FILE	print where the runs of stock KVM and the module part\n"
 	"oracle show SEED		print the program\n"
 	"oracle log SEED			run the program and print what it observes\n"
-	"oracle shrink SEED		find the shortest part of the program that shows a difference\n";
+	"oracle shrink SEED		the shortest part of the program that differs\n";
 
 static void prepare(uint64_t seed, const bool *keep)
 {
@@ -172,10 +172,13 @@ int main(int argc, char *argv[])
 		return 2;
 	}
 	host_init();
+	if (!strcmp(what, "compare") && argc == 4)
+		return compare(argv[2], argv[3]);
+	if (!strcmp(what, "shrink"))
+		return shrink(number(argv[2]));
+
 	if (!strcmp(what, "run") && argc == 5) {
 		run_seeds(number(argv[2]), number(argv[3]), argv[4]);
-	} else if (!strcmp(what, "compare") && argc == 4) {
-		return compare(argv[2], argv[3]);
 	} else if (!strcmp(what, "show")) {
 		prepare(number(argv[2]), NULL);
 		show(NULL);
@@ -184,8 +187,6 @@ int main(int argc, char *argv[])
 		host_run();
 		for (uint64_t i = 0; i < the_state()->log_end; i++)
 			print_item("", (struct item *)PAGE_AT(P_LOG) + i);
-	} else if (!strcmp(what, "shrink")) {
-		return shrink(number(argv[2]));
 	} else {
 		fputs(usage, stderr);
 		return 2;

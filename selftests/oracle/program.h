@@ -46,11 +46,20 @@ struct kvm_vcpu_events;
 void exclude_events(struct kvm_vcpu_events *events);
 
 /* baseline.c: a VMCS12 that can be entered, and fields of it. */
-void baseline_make(struct dice *dice, uint64_t seed);
+void baseline_make(struct dice *dice);
 uint64_t baseline_value(uint32_t field);
 bool baseline_has(uint32_t field);
 /* Values that are worth a try. */
 uint64_t value_any(struct dice *dice, uint32_t field);
+
+/* inert.c */
+struct inert {
+	uint32_t field;
+	uint64_t mask;
+};
+
+extern const struct inert inert[];
+extern const unsigned int nr_inert;
 
 /* encode.c: instructions. */
 struct insn {
