@@ -55,6 +55,7 @@
 
 #ifndef __ASSEMBLER__
 
+#include <linux/build_bug.h>
 #include <stdint.h>
 
 /* Pages of the arena. */
@@ -135,9 +136,9 @@ struct op {
 #define MAX_STEPS	1000
 #define SLOT_SIZE	32
 
-_Static_assert(NR_PAGES * 4096 <= ARENA_SIZE, "the arena has this size");
-_Static_assert(MAX_OPS * sizeof(struct op) <= 4 * 4096, "the program has four pages");
-_Static_assert(MAX_OPS * SLOT_SIZE <= 4096, "its instructions have one");
+static_assert(NR_PAGES * 4096 <= ARENA_SIZE, "the arena has this size");
+static_assert(MAX_OPS * sizeof(struct op) <= 4 * 4096, "the program has four pages");
+static_assert(MAX_OPS * SLOT_SIZE <= 4096, "its instructions have one");
 
 struct setting {
 	uint64_t encoding;

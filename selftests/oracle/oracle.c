@@ -41,16 +41,17 @@ static void run_seeds(uint64_t first, uint64_t count, const char *path)
 	TEST_ASSERT(!fclose(file), "%s can't be written", path);
 }
 
-/* Returns false at the end of the file. */
+/* The items of both runs. */
+static struct item logs[2][MAX_ITEMS];
+
+/* Returns false at the end of the file. The items go where they did before. */
 static bool read_run(FILE *file, struct run *run)
 {
-	static struct item items[2][MAX_ITEMS];
-	static unsigned int turn;
+	struct item *to = run->items;
 
 	if (fread(run, sizeof(*run), 1, file) != 1)
 		return false;
-	turn = !turn;
-	run->items = items[turn];
+	run->items = to;
 	TEST_ASSERT(fread(run->items, sizeof(struct item), run->nr, file) == run->nr,
 		    "a log is too short");
 	return true;
@@ -62,7 +63,7 @@ static int compare(const char *stock_path, const char *module_path)
 	FILE *stock_file = fopen(stock_path, "r"), *module_file = fopen(module_path, "r");
 	unsigned int nr = 0, different = 0, timed_out = 0;
 	uint64_t items = 0;
-	struct run stock, module;
+	struct run stock = { .items = logs[0] }, module = { .items = logs[1] };
 
 	TEST_ASSERT(stock_file && module_file, "no logs");
 	while (read_run(module_file, &module)) {
@@ -124,8 +125,7 @@ static size_t run_both(uint64_t seed, const bool *keep, struct run *stock, struc
 
 static int shrink(uint64_t seed)
 {
-	static struct item items[2][MAX_ITEMS];
-	struct run stock = { .items = items[0] }, module = { .items = items[1] };
+	struct run stock = { .items = logs[0] }, module = { .items = logs[1] };
 	bool keep[MAX_OPS], tried[MAX_OPS];
 	unsigned int nr, size;
 	size_t at;
