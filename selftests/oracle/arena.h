@@ -163,6 +163,7 @@ struct state {
 
 	uint64_t nr_ops;
 	uint64_t nr_settings;
+	uint64_t writes_read_only;	/* L1 may VMWRITE read-only fields */
 	uint64_t op;			/* current one */
 	uint64_t step;
 	uint64_t log_end;		/* in items */

@@ -65,6 +65,12 @@ bool exclude_qualification(uint64_t reason)
 	       reason == EXIT_REASON_LDTR_TR;
 }
 
+/* L1 makes that qualification one value, for whoever reads it later. If it can't, L2 must not. */
+bool exclude_register_operand(void)
+{
+	return !the_state()->writes_read_only;
+}
+
 /* Details of an exception that there is none of: KVM leaves those of the last one it emulated. */
 void exclude_events(struct kvm_vcpu_events *events)
 {

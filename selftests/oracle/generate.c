@@ -231,12 +231,18 @@ static bool in_playground(void)
 	return g.current == g.playground;
 }
 
+/* Now and then the upper half of a 64-bit field. */
+static uint32_t maybe_high(uint32_t field)
+{
+	return field >> 13 == 1 && percent(&g.dice, 25) ? field | 1 : field;
+}
+
 static void add_write_inert(uint64_t varying)
 {
 	unsigned int i = pick(&g.dice, nr_inert);
 	uint64_t value = value_any(&g.dice, inert[i].field) & inert[i].mask;
 
-	add_access(true, inert[i].field, value, varying & inert[i].mask);
+	add_access(true, maybe_high(inert[i].field), value, varying & inert[i].mask);
 }
 
 static void add_single_access(void)
@@ -263,12 +269,14 @@ static void add_favourite(void)
 	uint32_t field = g.written[pick(&g.dice, NR_FAVOURITE)];
 
 	if (percent(&g.dice, 50)) {
-		add_access(false, g.read[pick(&g.dice, NR_FAVOURITE)], roll(&g.dice), 0);
+		add_access(false, maybe_high(g.read[pick(&g.dice, NR_FAVOURITE)]), roll(&g.dice),
+			   0);
 		return;
 	}
 	for (unsigned int i = 0; i < nr_inert; i++)
 		if (inert[i].field == field) {
-			add_access(true, field, value_any(&g.dice, field) & inert[i].mask,
+			add_access(true, maybe_high(field),
+				   value_any(&g.dice, field) & inert[i].mask,
 				   percent(&g.dice, 70) ? inert[i].mask : 0);
 			return;
 		}
@@ -627,7 +635,9 @@ static void choose_favourites(void)
 	struct state *state = the_state();
 
 	for (unsigned int i = 0; i < NR_FAVOURITE; i++) {
-		g.written[i] = inert[pick(&g.dice, nr_inert)].field;
+		/* A new value of the first ones has to get to VMCS02 in particular ways. */
+		g.written[i] = inert[pick(&g.dice, percent(&g.dice, 35) ? NR_INDIRECT :
+					   nr_inert)].field;
 		/* What was written is read as well, now and then. */
 		g.read[i] = percent(&g.dice, 40) ? g.written[pick(&g.dice, i + 1)] : any_field();
 	}
@@ -655,6 +665,7 @@ void program_make(uint64_t seed, const bool *keep)
 	memset(g.ops, 0, MAX_OPS * sizeof(*g.ops));
 	g.playground = 2 + pick(&g.dice, 2);
 
+	state->writes_read_only = percent(&g.dice, 70);
 	baseline_make(&g.dice);
 	l2_code_make(&g.dice);
 	choose_favourites();

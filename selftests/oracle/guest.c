@@ -142,7 +142,8 @@ static void settle_qualification(void)
 {
 	uint64_t reason = 0, insn_info = 0;
 
-	if (try_vmread(VM_EXIT_REASON, &reason) == VM_SUCCEED && exclude_qualification(reason) &&
+	if (the_state()->writes_read_only &&
+	    try_vmread(VM_EXIT_REASON, &reason) == VM_SUCCEED && exclude_qualification(reason) &&
 	    try_vmread(VMX_INSTRUCTION_INFO, &insn_info) == VM_SUCCEED &&
 	    insn_info & INFO_IS_REG)
 		try_vmwrite(EXIT_QUALIFICATION, 0);

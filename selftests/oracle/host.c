@@ -102,6 +102,8 @@ static void set_registers(void)
 	sregs.efer = baseline_value(HOST_IA32_EFER);
 	vcpu_sregs_set(vcpu, &sregs);
 	vcpu_regs_set(vcpu, &regs);
+	if (!the_state()->writes_read_only)
+		vcpu_set_msr(vcpu, MSR_IA32_VMX_MISC, caps.misc & ~BIT_ULL(29));
 	vcpu_set_msr(vcpu, MSR_IA32_FEAT_CTL, FEAT_CTL_LOCKED | FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX);
 }
 

@@ -100,6 +100,7 @@ static void vmcs_access(struct dice *dice, char *name)
 {
 	const struct kn_field *field = &kn_fields[pick(dice, KN_NR_FIELDS)];
 	uint64_t encoding = field->encoding;
+	bool in_register = percent(dice, 50) && !exclude_register_operand();
 	bool write = percent(dice, 50);
 
 	if (percent(dice, 12))
@@ -110,7 +111,7 @@ static void vmcs_access(struct dice *dice, char *name)
 	/* To and from RBX, or what it points to. */
 	BYTES("\x0f");
 	byte(write ? 0x79 : 0x78);
-	byte((percent(dice, 50) ? 0xc0 : 0) | RAX << 3 | RBX);
+	byte((in_register ? 0xc0 : 0) | RAX << 3 | RBX);
 }
 
 static void port(struct dice *dice, char *name)
@@ -146,10 +147,10 @@ static const struct {
 	PLAIN("SMSW EAX", "\x0f\x01\xe0"),
 	PLAIN("LMSW DX", "\x0f\x01\xf2"),
 	PLAIN("MOV from DR7", "\x0f\x21\xf8"),
-	PLAIN("SLDT EAX", "\x0f\x00\xc0"),
-	PLAIN("STR EAX", "\x0f\x00\xc8"),
+	PLAIN("SLDT [RBX]", "\x0f\x00\x03"),
+	PLAIN("STR [RBX]", "\x0f\x00\x0b"),
 	PLAIN("SGDT [RBX]", "\x0f\x01\x03"),
-	PLAIN("LLDT SI", "\x0f\x00\xd6"),
+	PLAIN("LLDT [RBX]", "\x0f\x00\x13"),
 	PLAIN("INVLPG [RBX]", "\x0f\x01\x3b"),
 	PLAIN("MONITOR", "\x0f\x01\xc8"),
 	PLAIN("MWAIT", "\x0f\x01\xc9"),
@@ -203,11 +204,27 @@ static void memory(struct dice *dice, char *name)
 	sprintf(name, "%s %#lx", write ? "write" : "read", where);
 }
 
+/* What is loaded differs from what the baseline has in the segment. */
+static void segment_load(struct dice *dice, char *name)
+{
+	static const uint8_t selectors[] = { 0, SEL_DATA, SEL_USER_DATA };
+	static const uint8_t segments[] = { 0, 3, 4, 5 };	/* ES, DS, FS, GS */
+	unsigned int segment = segments[pick(dice, 4)], selector = selectors[pick(dice, 3)];
+
+	load(RAX, selector);
+	BYTES("\x8e");
+	byte(0xc0 | segment << 3 | RAX);
+	sprintf(name, "MOV %#x to segment %u", selector, segment);
+}
+
 static void make_insn(struct dice *dice, char *name)
 {
 	uint32_t msr;
 
-	switch (pick(dice, 20)) {
+	switch (pick(dice, 23)) {
+	case 20 ... 22:
+		segment_load(dice, name);
+		break;
 	case 0 ... 3:
 		load(RAX, pick(dice, 0x20));
 		load(RCX, pick(dice, 2));

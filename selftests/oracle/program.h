@@ -40,6 +40,7 @@ uint64_t exclude_value(uint32_t field, uint64_t value);
 bool exclude_msr(uint32_t msr);
 bool exclude_operand(uint64_t address, bool written);
 bool exclude_qualification(uint64_t reason);
+bool exclude_register_operand(void);
 /* Flags of an op that is a VMXOFF. */
 unsigned int exclude_vmxoff(void);
 struct kvm_vcpu_events;
@@ -57,6 +58,8 @@ struct inert {
 	uint32_t field;
 	uint64_t mask;
 };
+
+#define NR_INDIRECT	12
 
 extern const struct inert inert[];
 extern const unsigned int nr_inert;
