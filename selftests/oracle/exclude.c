@@ -10,6 +10,7 @@
 #include "program.h"
 
 #define ACTIVITY_WAIT_FOR_SIPI	3
+#define INFO_IS_REG		BIT(10)	/* of VMX_INSTRUCTION_INFO */
 
 /* The value that is written instead of @value. */
 uint64_t exclude_value(uint32_t field, uint64_t value)
@@ -59,10 +60,10 @@ bool exclude_operand(uint64_t address, bool written)
  * The exit qualification, after an exit of L2 with a register operand where memory was possible:
  * the processor leaves something there, mostly what the exit before had, which may have been L0's.
  */
-bool exclude_qualification(uint64_t reason)
+bool exclude_qualification(uint32_t reason, uint32_t insn_info)
 {
-	return reason == EXIT_REASON_VMREAD || reason == EXIT_REASON_VMWRITE ||
-	       reason == EXIT_REASON_LDTR_TR;
+	return (reason == EXIT_REASON_VMREAD || reason == EXIT_REASON_VMWRITE) &&
+	       insn_info & INFO_IS_REG;
 }
 
 /* L1 makes that qualification one value, for whoever reads it later. If it can't, L2 must not. */

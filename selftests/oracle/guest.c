@@ -15,7 +15,6 @@
 #define STRING(_x)	__STRING(_x)
 #define INITIAL_FLAGS	0x2ull
 #define FAULT		0x10000ull
-#define INFO_IS_REG	BIT(10)	/* of VMX_INSTRUCTION_INFO */
 
 /* RFLAGS of an instruction of the interpreter, or FAULT; kn_l1.h's macro has its data elsewhere. */
 #define TRY(_insn, ...)								\
@@ -143,9 +142,9 @@ static void settle_qualification(void)
 	uint64_t reason = 0, insn_info = 0;
 
 	if (the_state()->writes_read_only &&
-	    try_vmread(VM_EXIT_REASON, &reason) == VM_SUCCEED && exclude_qualification(reason) &&
+	    try_vmread(VM_EXIT_REASON, &reason) == VM_SUCCEED &&
 	    try_vmread(VMX_INSTRUCTION_INFO, &insn_info) == VM_SUCCEED &&
-	    insn_info & INFO_IS_REG)
+	    exclude_qualification(reason, insn_info))
 		try_vmwrite(EXIT_QUALIFICATION, 0);
 }
 
@@ -153,7 +152,6 @@ static void log_exit(void)
 {
 	struct state *state = the_state();
 
-	settle_qualification();
 	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
 		if (state->exit_fields[i / 64] >> i % 64 & 1)
 			log_field(kn_fields[i].encoding);
@@ -179,6 +177,9 @@ static void execute(uint64_t rip, unsigned int flags)
 	guest_execute();
 
 	outcome = state->flags & KN_ALU_FLAGS;
+	/* An exit to a wrong HOST_RIP is a fault. */
+	if (state->event != EVENT_NONE)
+		settle_qualification();
 	log_item(LOG_FLAGS, 0, state->flags);
 	if (state->event == EVENT_FAULT) {
 		log_item(LOG_VECTOR, 0, state->vector);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "field.h"
 #include "host.h"
 #include "l1.h"
 #include "program.h"
@@ -146,10 +147,21 @@ static void log_words(enum kind kind, unsigned int what, const void *words, size
 		log_item(kind, what + i, word[i]);
 }
 
-/* The state in the order of the ABI: header, VMCS12, shadow VMCS12. */
-static void log_nested_state(const struct kvm_nested_state *state)
+static unsigned int field_offset(uint32_t encoding)
 {
-	const struct kvm_vmx_nested_state_data *data = state->data.vmx;
+	unsigned int i;
+
+	for (i = 0; kn_fields[i].encoding != encoding; i++)
+		;
+	return kn_fields[i].offset;
+}
+
+/* The state in the order of the ABI: header, VMCS12, shadow VMCS12. */
+static void log_nested_state(struct kvm_nested_state *state)
+{
+	struct kvm_vmx_nested_state_data *data = state->data.vmx;
+	uint8_t *vmcs12 = data->vmcs12;
+	uint32_t reason, insn_info;
 
 	log_item(LOG_STATE, 0, state->flags);
 	log_item(LOG_STATE, 1, state->size);
@@ -157,13 +169,21 @@ static void log_nested_state(const struct kvm_nested_state *state)
 	log_item(LOG_STATE, 3, state->hdr.vmx.vmcs12_pa);
 	log_item(LOG_STATE, 4, state->hdr.vmx.smm.flags);
 	log_item(LOG_STATE, 5, state->hdr.vmx.flags);
-	if (state->size > sizeof(*state))
-		log_words(LOG_VMCS, 0x1000, data->vmcs12, 1000);
+	if (state->size > sizeof(*state)) {
+		uint64_t words[125];
+
+		memcpy(words, data->vmcs12, sizeof(words));
+		memcpy(&reason, vmcs12 + field_offset(VM_EXIT_REASON), sizeof(reason));
+		memcpy(&insn_info, vmcs12 + field_offset(VMX_INSTRUCTION_INFO), sizeof(insn_info));
+		if (exclude_qualification(reason, insn_info))
+			words[field_offset(EXIT_QUALIFICATION) / 8] = 0;
+		log_words(LOG_VMCS, 0x1000, words, sizeof(words));
+	}
 	if (state->size > sizeof(*state) + sizeof(data->vmcs12))
 		log_words(LOG_VMCS, 0x2000, data->shadow_vmcs12, 1000);
 }
 
-static void log_vcpu_state(const struct kvm_x86_state *state)
+static void log_vcpu_state(struct kvm_x86_state *state)
 {
 	struct kvm_vcpu_events events = state->events;
 

@@ -39,7 +39,7 @@ static inline bool percent(struct dice *dice, unsigned int n)
 uint64_t exclude_value(uint32_t field, uint64_t value);
 bool exclude_msr(uint32_t msr);
 bool exclude_operand(uint64_t address, bool written);
-bool exclude_qualification(uint64_t reason);
+bool exclude_qualification(uint32_t reason, uint32_t insn_info);
 bool exclude_register_operand(void);
 /* Flags of an op that is a VMXOFF. */
 unsigned int exclude_vmxoff(void);
