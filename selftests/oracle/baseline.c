@@ -138,7 +138,7 @@ static void set_controls(struct dice *dice)
 	set(CR0_GUEST_HOST_MASK, percent(dice, 50) ? 0 : roll(dice) & 0xffffffff);
 	set(CR4_GUEST_HOST_MASK, percent(dice, 50) ? 0 : roll(dice) & 0x7fffff);
 	set(CR0_READ_SHADOW, GUEST_CR0_VALUE);
-	set(CR4_READ_SHADOW, baseline_value(HOST_CR4));
+	set(CR4_READ_SHADOW, percent(dice, 50) ? baseline_value(HOST_CR4) : roll(dice) & 0x7fffff);
 	set(EPT_POINTER, PAGE_AT(P_EPT_PML4) | EPT_WALK_4 | EPT_WB |
 	    (caps.ept_vpid & VMX_EPT_VPID_CAP_AD_BITS && percent(dice, 50) ? EPT_AD : 0));
 	set(TSC_OFFSET, 0);

@@ -468,13 +468,12 @@ static void add_mutation(void)
 		add_access(true, field[i], baseline_value(field[i]), 0);
 }
 
-static const uint64_t event_types[] = { 0, 2, 3, 4, 5, 6, 7 };
-
 /* L2 gets an event, one that is valid or not. */
 static void add_injection(void)
 {
 	static const uint8_t with_error[] = { 8, 10, 11, 12, 13, 14, 17 };
-	uint64_t type = event_types[pick(&g.dice, ARRAY_SIZE(event_types))];
+	static const uint8_t types[] = { 0, 2, 3, 4, 5, 6, 7 };
+	uint64_t type = types[pick(&g.dice, ARRAY_SIZE(types))];
 	uint64_t vector = type == 2 ? 2 : pick(&g.dice, type == 3 ? 20 : 256);
 	uint64_t info = 1u << 31 | type << 8 | vector;
 
@@ -587,6 +586,9 @@ static void add_host_op(void)
 		break;
 	default:
 		add_port("the module: enable off or on", PORT_ENABLE);
+		add_run();
+		add_port("the module: enable on or off", PORT_ENABLE);
+		add_dump();
 	}
 }
 

@@ -96,6 +96,12 @@ static void control_register(struct dice *dice, char *name)
 	byte(0xc0 | (number & 7) << 3 | reg);
 }
 
+static void read_cr4(char *name)
+{
+	BYTES("\x0f\x20\xe2");
+	sprintf(name, "MOV from CR4");
+}
+
 static void vmcs_access(struct dice *dice, char *name)
 {
 	const struct kn_field *field = &kn_fields[pick(dice, KN_NR_FIELDS)];
@@ -277,7 +283,11 @@ void l2_code_make(struct dice *dice)
 			end = start;
 			text[block][slot][0] = '\0';
 			if (slot < nr) {
-				make_insn(dice, text[block][slot]);
+				/* What a changed CR4_GUEST_HOST_MASK shows in. */
+				if (!slot && percent(dice, 30))
+					read_cr4(text[block][slot]);
+				else
+					make_insn(dice, text[block][slot]);
 				byte(0xeb);
 				byte(L2_SLOT_SIZE - (end + 1 - start));
 			} else {
