@@ -638,7 +638,7 @@ static void choose_favourites(void)
 
 	for (unsigned int i = 0; i < NR_FAVOURITE; i++) {
 		/* A new value of the first ones has to get to VMCS02 in particular ways. */
-		g.written[i] = inert[pick(&g.dice, percent(&g.dice, 35) ? NR_INDIRECT :
+		g.written[i] = inert[pick(&g.dice, percent(&g.dice, 45) ? NR_INDIRECT :
 					   nr_inert)].field;
 		/* What was written is read as well, now and then. */
 		g.read[i] = percent(&g.dice, 40) ? g.written[pick(&g.dice, i + 1)] : any_field();

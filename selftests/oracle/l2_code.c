@@ -286,6 +286,9 @@ void l2_code_make(struct dice *dice)
 				/* What a changed CR4_GUEST_HOST_MASK shows in. */
 				if (!slot && percent(dice, 30))
 					read_cr4(text[block][slot]);
+				/* What VMCS12 has to get from VMCS02, and seldom at once. */
+				else if (!slot && percent(dice, 50))
+					segment_load(dice, text[block][slot]);
 				else
 					make_insn(dice, text[block][slot]);
 				byte(0xeb);
