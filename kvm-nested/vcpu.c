@@ -18,6 +18,7 @@
 
 #include "kvm_intel.h"
 #include "vcpu.h"
+#include "vmcs02.h"
 
 DEFINE_SRCU(kn_srcu);
 
@@ -167,6 +168,7 @@ void kn_vcpu_release(struct kvm_vcpu *vcpu)
 	kv = kn_vcpu_lookup(vcpu);
 	if (kv) {
 		kn_shadow_leave(kv);
+		kn_vmcs02_leave(kv);
 		release(kv);
 	}
 	spin_unlock(&kn_lock);

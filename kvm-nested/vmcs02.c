@@ -87,6 +87,16 @@ void kn_vmcs02_complete(struct kn_vcpu *kv)
 	*kn_vmcs12_lazy(kv->vcpu) = false;
 }
 
+/*
+ * VMCS02 is about to be freed.  Stock KVM goes on to believe that it has guest
+ * state, and would bring zeros from the next one to some VMCS12, also over what
+ * L1 has written there.
+ */
+void kn_vmcs02_leave(struct kn_vcpu *kv)
+{
+	*kn_vmcs12_lazy(kv->vcpu) = false;
+}
+
 /* With VMCS01 current: bring @fields, which a VM entry copies, from VMCS12 to VMCS02. */
 void kn_vmcs02_store(struct kn_vcpu *kv, const unsigned long *fields)
 {

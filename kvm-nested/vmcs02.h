@@ -12,5 +12,6 @@ void kn_vmcs02_save(struct kn_vcpu *kv, const unsigned long *fields);
 void kn_vmcs02_fetch(struct kn_vcpu *kv, const unsigned long *fields);
 void kn_vmcs02_complete(struct kn_vcpu *kv);
 void kn_vmcs02_store(struct kn_vcpu *kv, const unsigned long *fields);
+void kn_vmcs02_leave(struct kn_vcpu *kv);
 
 #endif /* _KVM_NESTED_VMCS02_H */
