@@ -5,6 +5,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
+#include <unistd.h>
 
 #include "compare.h"
 #include "host.h"
@@ -162,6 +164,18 @@ static uint64_t number(const char *text)
 	return strtoull(text, NULL, 0);
 }
 
+/* Anywhere else the heap may begin where the arena has to be. */
+static void fix_addresses(char *argv[])
+{
+	int persona = personality(0xffffffff);
+
+	if (persona & ADDR_NO_RANDOMIZE)
+		return;
+	personality(persona | ADDR_NO_RANDOMIZE);
+	execv("/proc/self/exe", argv);
+	TEST_FAIL("/proc is not mounted");
+}
+
 int main(int argc, char *argv[])
 {
 	const char *what = argc > 2 ? argv[1] : "";
@@ -171,6 +185,7 @@ int main(int argc, char *argv[])
 		fputs(usage, stderr);
 		return 2;
 	}
+	fix_addresses(argv);
 	host_init();
 	if (!strcmp(what, "compare") && argc == 4)
 		return compare(argv[2], argv[3]);
