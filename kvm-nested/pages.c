@@ -20,9 +20,28 @@
 
 bool kn_pages_enable = true;
 
-static struct kn_page *slot_of(struct kn_vcpu *kv, gfn_t gfn)
+static struct kn_page *find_page(struct kn_pages *pages, gfn_t gfn)
 {
-	return &kv->pages.page[gfn % KN_NR_PAGES];
+	unsigned int i = pages->last, tries;
+
+	for (tries = 0; tries < pages->nr; tries++) {
+		i = i + 1 < pages->nr ? i + 1 : 0;
+		if (pages->page[i].map.gfn == gfn) {
+			pages->last = i;
+			return &pages->page[i];
+		}
+	}
+
+	return NULL;
+}
+
+static struct kn_page *new_page(struct kn_pages *pages)
+{
+	if (pages->nr < KN_NR_PAGES)
+		return &pages->page[pages->nr++];
+
+	pages->replaced = (pages->replaced + 1) % KN_NR_PAGES;
+	return &pages->page[pages->replaced];
 }
 
 /* Returns true with a reference to the page. */
@@ -43,15 +62,16 @@ static bool get_page_if_unchanged(struct kvm *kvm, const struct kn_page *page)
 /* On the vCPU's thread.  What kvm_vcpu_map() does, if that is known; false if not. */
 bool kn_pages_map(struct kn_vcpu *kv, gfn_t gfn, struct kvm_host_map *map)
 {
-	struct kn_page *page = slot_of(kv, gfn);
 	struct kvm *kvm = kv->vcpu->kvm;
+	struct kn_page *page;
 
 	if (!READ_ONCE(kn_pages_enable)) {
 		kv->counters.pages_off++;
 		return false;
 	}
 
-	if (page->map.gfn != gfn || !page->map.hva) {
+	page = find_page(&kv->pages, gfn);
+	if (!page) {
 		kv->counters.pages_new++;
 		return false;
 	}
@@ -83,14 +103,14 @@ unsigned long kn_pages_begin(struct kn_vcpu *kv)
 /* kvm_vcpu_map() has mapped a page. */
 void kn_pages_keep(struct kn_vcpu *kv, const struct kvm_host_map *map, unsigned long begin)
 {
-	struct kn_page *page = slot_of(kv, map->gfn);
+	struct kn_page *page;
 
-	page->map.hva = NULL;
 	/* No page at all, or one whose references KVM may not count. */
 	if (map->page == KVM_UNMAPPED_PAGE || PageReserved(map->page) ||
 	    is_zone_device_page(map->page))
 		return;
 
+	page = find_page(&kv->pages, map->gfn) ?: new_page(&kv->pages);
 	page->map = *map;
 	page->generation = kvm_memslots(kv->vcpu->kvm)->generation;
 	page->invalidations = begin;

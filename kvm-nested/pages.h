@@ -11,15 +11,18 @@ struct kn_vcpu;
 
 /* Where a page of L1 was found.  No reference is held. */
 struct kn_page {
-	struct kvm_host_map map;	/* without hva if nowhere */
+	struct kvm_host_map map;
 	u64 generation;			/* of the memslots */
 	unsigned long invalidations;	/* of any of the VM's memory, before it was found */
 };
 
-/* By gfn: an MSR bitmap, an APIC-access page and a virtual APIC of a few VMCS12s. */
+/* An MSR bitmap, an APIC-access page and a virtual APIC of a few VMCS12s. */
 #define KN_NR_PAGES	16
 
 struct kn_pages {
+	u8 nr;
+	u8 last;	/* found; VM entries need the same ones in the same order */
+	u8 replaced;	/* last, when all are in use */
 	struct kn_page page[KN_NR_PAGES];
 };
 
