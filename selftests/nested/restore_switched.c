@@ -66,9 +66,7 @@ static void run_l2(struct kn_check *check)
 	static struct gpr64_regs gprs;
 	uint64_t value = 0;
 
-	kn_expect_at(check, "outcome", kn_l2_enter(&gprs, !turn), VM_SUCCEED, turn);
-	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL, turn);
-	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
+	kn_l2_expect_vmcall(check, &gprs, !turn, turn);
 	kn_learnt_expect(check, turn);
 	kn_vmread(GUEST_SYSENTER_EIP, &value);
 	kn_expect_at(check, "GUEST_SYSENTER_EIP", value, 0x1000 + turn, turn);

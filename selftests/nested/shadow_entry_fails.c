@@ -156,13 +156,6 @@ static void l2_guest_code(void)
 	l2_make_rounds();
 }
 
-static void run_l2(struct kn_check *check, bool launch, uint64_t at)
-{
-	kn_expect_at(check, "outcome", kn_l2_enter(&gprs, launch), VM_SUCCEED, at);
-	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL, at);
-	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
-}
-
 static void expect_failure(struct kn_check *check, enum kn_want want, uint64_t pass)
 {
 	kn_expect_entry_fails(check, want, &gprs, false, pass);
@@ -184,7 +177,7 @@ static void check_row(unsigned int i, uint64_t pass)
 	expect_failure(&checks[i], row->want, pass);
 
 	kn_vmwrite(row->field, old);
-	run_l2(&checks[i], false, pass);
+	kn_l2_expect_vmcall(&checks[i], &gprs, false, pass);
 	kn_vmread(row->field, &value);
 	if (row->field != GUEST_RFLAGS)
 		kn_expect_at(&checks[i], "value when mended", value, old, pass);
@@ -196,7 +189,7 @@ static void make_round(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(written); i++)
 		vmwrite(written[i], guest_value(i));
-	run_l2(KN_SITE("L2 runs in each round"), false, turn);
+	kn_l2_expect_vmcall(KN_SITE("L2 runs in each round"), &gprs, false, turn);
 	for (unsigned int i = 0; i < ARRAY_SIZE(written); i++) {
 		kn_vmread(written[i], &value);
 		kn_expect_at(KN_SITE("L1 reads its values after L2's exit"), "value", value,
@@ -212,7 +205,7 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	kn_l1_setup(vmx, l2_guest_code, &l2_stack[KN_L2_STACK_SIZE]);
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
 		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
-	run_l2(KN_SITE("L2 runs at first"), true, 0);
+	kn_l2_expect_vmcall(KN_SITE("L2 runs at first"), &gprs, true, 0);
 
 	for (uint64_t pass = 0; pass < NR_PASSES; pass++) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)

@@ -70,9 +70,7 @@ static void run_l2(struct kn_check *check)
 {
 	static struct gpr64_regs gprs;
 
-	kn_expect_at(check, "outcome", kn_l2_enter(&gprs, !turn), VM_SUCCEED, turn);
-	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL, turn);
-	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
+	kn_l2_expect_vmcall(check, &gprs, !turn, turn);
 	kn_learnt_expect(check, turn);
 }
 

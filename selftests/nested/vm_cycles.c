@@ -42,9 +42,7 @@ static void run_l2(void)
 	struct kn_check *check = KN_SITE("L2 runs in every VM");
 	static struct gpr64_regs gprs;
 
-	kn_expect_at(check, "outcome", kn_l2_enter(&gprs, !turn), VM_SUCCEED, turn);
-	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL, turn);
-	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
+	kn_l2_expect_vmcall(check, &gprs, !turn, turn);
 }
 
 static void l1_guest_code(struct vmx_pages *vmx)

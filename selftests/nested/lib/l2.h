@@ -32,6 +32,15 @@ static inline uint64_t kn_l2_skip_and_resume(struct gpr64_regs *gprs)
 	return kn_l2_resume(gprs);
 }
 
+/* Enters L2, expects that it exits by VMCALL, and leaves it behind that; @at says which time. */
+static inline void kn_l2_expect_vmcall(struct kn_check *check, struct gpr64_regs *gprs, bool launch,
+				       uint64_t at)
+{
+	kn_expect_at(check, "outcome", kn_l2_enter(gprs, launch), VM_SUCCEED, at);
+	kn_expect_at(check, "reason", vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL, at);
+	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + 3);
+}
+
 /* Expects the VM exit that @_enter is to lead to. */
 #define kn_expect_exit(_check, _enter, _reason, _length)			\
 do {										\
