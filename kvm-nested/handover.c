@@ -3,7 +3,7 @@
  * Whose the hardware shadow VMCS is: taken from stock KVM, and given back.
  *
  * It is given back wherever the vCPU is and whatever it does, by an interrupt on
- * the CPU where VMCS01 is active, see shadow.c.
+ * the CPU where VMCS01 is active, see shadow.c, or with all CPUs stopped.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
