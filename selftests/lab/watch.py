@@ -97,15 +97,18 @@ class Run:
 
     def verdict(self):
         """Exit status, and why if it isn't the command's."""
-        if self.complaint:
-            return UNTRUSTED, f"the guest's kernel complained: {self.complaint}"
         if self.status is not None:
-            return self.status, None
-        if time.monotonic() < self.deadline:
-            return UNTRUSTED, "the emulator stopped"
-        if self.started is None:
-            return UNTRUSTED, f"the guest didn't boot in {BOOT_LIMIT} s"
-        return TIMED_OUT, f"the command didn't end in {self.args.timeout:g} s"
+            status, why = self.status, None
+        elif time.monotonic() < self.deadline:
+            status, why = UNTRUSTED, "the emulator stopped"
+        elif self.started is None:
+            status, why = UNTRUSTED, f"the guest didn't boot in {BOOT_LIMIT} s"
+        else:
+            status, why = TIMED_OUT, f"the command didn't end in {self.args.timeout:g} s"
+        if self.complaint:
+            status = UNTRUSTED
+            why = f"the guest's kernel complained: {self.complaint}" + (f"; {why}" if why else "")
+        return status, why
 
 
 def watch(run, console, emulator):
