@@ -13,14 +13,12 @@
 
 #include "bitmap.h"
 
-#define TYPE_BITS		1024	/* of the encodings that have a type in common */
 #define WORD_OF(encoding)	(((encoding) >> 13) * 4 + (((encoding) >> 10) & 3))
-#define PLACE_OF(word)		(((word) / 4 * 8 + (word) % 4) * (TYPE_BITS / 64))
 
 #define VMCS_FIELD(name, encoding, member, offset, shadow)			\
-	static_assert((encoding) % TYPE_BITS < 64 &&				\
+	static_assert((encoding) % VMCS_BITMAP_TYPE_BITS < 64 &&				\
 		      WORD_OF(encoding) < VMCS_BITMAP_NR_WORDS &&		\
-		      PLACE_OF(WORD_OF(encoding)) == (encoding) / 64);
+		      VMCS_BITMAP_PLACE(WORD_OF(encoding)) == (encoding) / 64);
 #include <kvm-nested/vmcs_fields.h>
 
 /* Everything traps. */
@@ -48,7 +46,7 @@ void vmcs_bitmap_load(u64 *bitmap, const u64 *words)
 	int i;
 
 	for (i = 0; i < VMCS_BITMAP_NR_WORDS; i++)
-		bitmap[PLACE_OF(i)] = words[i];
+		bitmap[VMCS_BITMAP_PLACE(i)] = words[i];
 }
 
 /* Whether an access to @field leads to a VM exit. */

@@ -18,6 +18,11 @@
 /* The words of a bitmap that have bits of fields, one for each width and type. */
 #define VMCS_BITMAP_NR_WORDS	16
 
+#define VMCS_BITMAP_TYPE_BITS	1024	/* of the encodings that have a type in common */
+
+/* Where in a bitmap word number @word of these is, counted in words. */
+#define VMCS_BITMAP_PLACE(word)	(((word) / 4 * 8 + (word) % 4) * (VMCS_BITMAP_TYPE_BITS / 64))
+
 void vmcs_bitmap_init(u64 *bitmap);
 void vmcs_bitmap_build(u64 *words, const unsigned long *fields);
 void vmcs_bitmap_load(u64 *bitmap, const u64 *words);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose the hardware shadow VMCS is: taken from stock KVM, and given back.
+ * Whose the hardware shadow VMCSs are: taken from stock KVM, and given back.
  *
  * It is given back wherever the vCPU is and whatever it does, by an interrupt on
  * the CPU where VMCS01 is active, see shadow.c, or with all CPUs stopped.
@@ -71,8 +71,7 @@ static void remove_bitmaps(struct kn_shadow *shadow)
 void kn_shadow_create(struct kn_vcpu *kv)
 {
 	raw_spin_lock_init(&kv->shadow.lock);
-	learn_init(&kv->shadow.learn);
-	kv->shadow.choice = &kn_choice_nothing;
+	kn_image_init(&kv->shadow.image);
 }
 
 /* Nobody uses the kn_vcpu any more. */
@@ -124,8 +123,7 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 
 	vmcs_bitmap_init(shadow->bitmap[LEARN_READ]);
 	vmcs_bitmap_init(shadow->bitmap[LEARN_WRITE]);
-	memset(shadow->known, 0, sizeof(shadow->known));
-	shadow->choice = &kn_choice_nothing;
+	kn_image_forget(&shadow->image);
 	shadow->active = true;
 	local_irq_restore(flags);
 }
@@ -157,7 +155,7 @@ void kn_shadow_destroy(struct kn_vcpu *kv)
 static bool needs_vmcs02(struct kn_vcpu *kv)
 {
 	return kv->shadow.active && kn_shadow_is_live(kv->vcpu) && !*kn_vmcs12_dirty(kv->vcpu) &&
-	       vmcs12_sets_meet(kn_shadow_open_for_writing(&kv->shadow), kn_classes.late);
+	       vmcs12_sets_meet(kn_image_open_for_writing(&kv->shadow.image), kn_classes.late);
 }
 
 /* The same as changes_take_effect() where VMCS02 is known not to be active elsewhere. */
@@ -240,23 +238,16 @@ static bool give_back_here(struct kn_vcpu *kv)
  * kn_shadow.lock held, against its death.
  */
 
+/* What to do on the CPU where one of the vCPU's VMCSs is active. */
 struct give_back {
 	struct kn_vcpu *kv;
+	void *vmcs;
+	void (*attempt)(struct give_back *request);
 	bool done;
 	bool vmcs02_is_far;	/* active on another CPU than VMCS01 */
 };
 
-static void try_give_back(struct give_back *request)
-{
-	int cpu = kn_vmcs_cpu(kn_vmcs02(request->kv->vcpu));
-
-	request->vmcs02_is_far = needs_vmcs02(request->kv) && cpu != smp_processor_id() &&
-				 cpu != -1;
-	if (!request->vmcs02_is_far)
-		request->done = give_back_here(request->kv);
-}
-
-/* Interrupts are off, and VMCS01 stays active on CPU @cpu, or nowhere for -1, if it is now. */
+/* Interrupts are off, and the VMCS stays active on CPU @cpu, or nowhere for -1, if it is now. */
 static void give_back_while_on(struct give_back *request, int cpu)
 {
 	struct kn_vcpu *kv = request->kv;
@@ -264,8 +255,8 @@ static void give_back_while_on(struct give_back *request, int cpu)
 	raw_spin_lock(&kv->shadow.lock);
 	if (kv->shadow.gone)
 		request->done = true;
-	else if (kn_vmcs_cpu(kn_vmcs01(kv->vcpu)) == cpu)
-		try_give_back(request);
+	else if (kn_vmcs_cpu(request->vmcs) == cpu)
+		request->attempt(request);
 	raw_spin_unlock(&kv->shadow.lock);
 }
 
@@ -275,7 +266,7 @@ static void give_back_on_cpu(void *info)
 }
 
 /*
- * With all CPUs stopped nobody makes VMCS01 active.  Nothing less will do: after
+ * With all CPUs stopped nobody makes the VMCS active.  Nothing less will do: after
  * its CPU has been taken offline, the vCPU's thread may sleep in KVM_RUN, and hold
  * the vCPU's mutex, for ever.
  */
@@ -285,18 +276,53 @@ static int give_back_inactive(void *info)
 	return 0;
 }
 
-/* Let VMCS02 be active nowhere, if nobody is about to use it. */
-static void clear_vmcs02_on_cpu(void *info)
+/* Nothing is done yet if the VMCS has gone elsewhere meanwhile. */
+static void attempt_where_active(struct give_back *request)
 {
-	struct kn_vcpu *kv = info;
-	void *vmcs02;
+	struct kn_vcpu *kv = request->kv;
+	unsigned long flags;
+	int cpu = -1;
 
-	raw_spin_lock(&kv->shadow.lock);
-	vmcs02 = kv->shadow.gone ? NULL : kn_vmcs02(kv->vcpu);
-	if (vmcs02 && kn_vmcs_cpu(vmcs02) == smp_processor_id() &&
-	    *kn_current_vmcs(kv->vcpu) != vmcs02 && kn_vmptrst() != kn_vmcs_region(vmcs02))
+	raw_spin_lock_irqsave(&kv->shadow.lock, flags);
+	if (kv->shadow.gone)
+		request->done = true;
+	else
+		cpu = kn_vmcs_cpu(request->vmcs);
+	raw_spin_unlock_irqrestore(&kv->shadow.lock, flags);
+
+	if (request->done)
+		return;
+	if (cpu != -1)
+		smp_call_function_single(cpu, give_back_on_cpu, request, true);
+	else
+		stop_machine(give_back_inactive, request, NULL);
+}
+
+/* Let VMCS02 be active nowhere, if nobody is about to use it. */
+static void clear_vmcs02(struct give_back *request)
+{
+	void *vmcs02 = request->vmcs;
+
+	request->done = true;
+	if (kn_vmcs_cpu(vmcs02) != -1 && *kn_current_vmcs(request->kv->vcpu) != vmcs02 &&
+	    kn_vmptrst() != kn_vmcs_region(vmcs02))
 		kn_call(__loaded_vmcs_clear)(vmcs02);
-	raw_spin_unlock(&kv->shadow.lock);
+}
+
+static void try_give_back(struct give_back *request)
+{
+	struct kn_vcpu *kv = request->kv;
+	int cpu = kn_vmcs_cpu(kn_vmcs02(kv->vcpu));
+
+	/* VMX operation may have ended, and the VMCSs with it. */
+	if (!kv->shadow.active && !kv->shadow.installed) {
+		request->done = true;
+		return;
+	}
+
+	request->vmcs02_is_far = needs_vmcs02(kv) && cpu != smp_processor_id() && cpu != -1;
+	if (!request->vmcs02_is_far)
+		request->done = give_back_here(kv);
 }
 
 /*
@@ -306,35 +332,61 @@ static void clear_vmcs02_on_cpu(void *info)
  */
 bool kn_shadow_give_back(struct kn_vcpu *kv)
 {
-	struct kn_shadow *shadow = &kv->shadow;
-	unsigned long flags;
 	int tries;
 
 	for (tries = 0; tries < 1000; tries++) {
-		struct give_back request = { .kv = kv };
-		int cpu01 = -1, cpu02 = -1;
+		struct give_back clear = { kv, kn_vmcs02(kv->vcpu), clear_vmcs02 };
+		struct give_back request = { kv, kn_vmcs01(kv->vcpu), try_give_back };
 
-		raw_spin_lock_irqsave(&shadow->lock, flags);
-		if (shadow->gone || (!shadow->active && !shadow->installed)) {
-			request.done = true;
-		} else {
-			cpu01 = kn_vmcs_cpu(kn_vmcs01(kv->vcpu));
-			cpu02 = kn_vmcs_cpu(kn_vmcs02(kv->vcpu));
-		}
-		raw_spin_unlock_irqrestore(&shadow->lock, flags);
+		if (!READ_ONCE(kv->shadow.active) && !READ_ONCE(kv->shadow.installed))
+			return true;
 
+		attempt_where_active(&request);
 		if (request.done)
 			return true;
-		if (cpu01 != -1)
-			smp_call_function_single(cpu01, give_back_on_cpu, &request, true);
-		else
-			stop_machine(give_back_inactive, &request, NULL);
-		if (request.done)
-			return true;
-		if (request.vmcs02_is_far && cpu02 != -1)
-			smp_call_function_single(cpu02, clear_vmcs02_on_cpu, kv, true);
+		if (request.vmcs02_is_far)
+			attempt_where_active(&clear);
 		else
 			usleep_range(500, 1000);
+	}
+
+	return false;
+}
+
+static void try_close(struct give_back *request)
+{
+	u64 vmcs02 = kn_vmcs_region(request->vmcs);
+	u64 current_region;
+
+	request->done = true;
+	if (!kn_shadow02_is_open(request->kv->shadow02))
+		return;
+
+	current_region = kn_vmptrst();
+	kn_vmptrld(vmcs02);
+	kn_shadow02_close_here(request->kv);
+	if (kn_vmcs_cpu(request->vmcs) == -1)
+		kn_vmclear(vmcs02);
+	if (current_region != KN_INVALID_GPA)
+		kn_vmptrld(current_region);
+}
+
+/* The same for the shadow VMCS of L2, which nobody may open again. */
+bool kn_shadow02_give_back(struct kn_vcpu *kv)
+{
+	int tries;
+
+	for (tries = 0; tries < 1000; tries++) {
+		struct give_back request = { kv, kn_vmcs02(kv->vcpu), try_close };
+
+		/* Pairs with the creation of it. */
+		if (!kn_shadow02_is_open(smp_load_acquire(&kv->shadow02)))
+			return true;
+
+		attempt_where_active(&request);
+		if (request.done)
+			return true;
+		usleep_range(500, 1000);
 	}
 
 	return false;

@@ -93,6 +93,7 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 		if (insn == KN_INSN_VMWRITE)
 			kv->shadow.vmwrite_seen = kn_nr_exits(vcpu);
 		kn_shadow_take(kv);
+		kn_shadow02_close(kv);
 		r = run_engine(kv, insn);
 		if (r == KN_STOCK)
 			kv->counters.exit_stock[insn]++;
@@ -105,6 +106,10 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 
 	if (r == KN_STOCK)
 		r = run_displaced(vcpu, insn);
+
+	/* L1 has entered an L2, or that goes on. */
+	if (kv && kn_in_l2(vcpu))
+		kn_shadow02_open(kv, insn != KN_INSN_VMREAD && insn != KN_INSN_VMWRITE);
 
 	/* There is nothing to adopt before VMXON has succeeded. */
 	if (insn == KN_INSN_VMON && !kv) {
@@ -134,8 +139,10 @@ static int hook_get_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 
 	idx = srcu_read_lock(&kn_srcu);
 	kv = kn_vcpu_find(vcpu);
-	if (kv)
+	if (kv) {
 		kv->counters.state_saved++;
+		kn_shadow02_close(kv);
+	}
 	r = static_call(kn_vmx_get_nested_state)(vcpu, state, size);
 	srcu_read_unlock(&kn_srcu, idx);
 	return r;
@@ -355,7 +362,7 @@ struct site {
 enum watched {
 	WATCHED_VMEXIT,
 	WATCHED_FREE_NESTED,
-	WATCHED_VCPU_FREE,
+	WATCHED_MMU_DESTROY,
 	WATCHED_VM_DESTROY,
 	NR_WATCHED,
 };
@@ -363,7 +370,7 @@ enum watched {
 static struct site watched[NR_WATCHED] = {
 	[WATCHED_VMEXIT] = { "kvm_intel", "nested_vmx_vmexit" },
 	[WATCHED_FREE_NESTED] = { "kvm_intel", "free_nested" },
-	[WATCHED_VCPU_FREE] = { "kvm_intel", "vmx_vcpu_free" },
+	[WATCHED_MMU_DESTROY] = { "kvm", "kvm_mmu_destroy" },
 	[WATCHED_VM_DESTROY] = { "kvm_intel", "vmx_vm_destroy" },
 };
 
@@ -374,8 +381,10 @@ static void watch_vmexit(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock();
 	kv = kn_vcpu_find(vcpu);
-	if (kv)
+	if (kv) {
+		kn_shadow02_close(kv);
 		kn_shadow_l2_exit(kv);
+	}
 	rcu_read_unlock();
 }
 
@@ -388,8 +397,8 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 		watch_vmexit(arg);
 	else if (ip == watched[WATCHED_FREE_NESTED].ip)
 		kn_vcpu_release(arg);
-	else if (ip == watched[WATCHED_VCPU_FREE].ip)
-		kn_vcpu_destroy(arg);
+	else if (ip == watched[WATCHED_MMU_DESTROY].ip)
+		kn_vcpu_destroy(arg);	/* its VMCSs have been freed */
 	else if (ip == watched[WATCHED_VM_DESTROY].ip)
 		kn_vm_destroy(arg);
 }

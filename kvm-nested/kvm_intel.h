@@ -88,6 +88,18 @@ static inline void *kn_cached_vmcs12(struct kvm_vcpu *vcpu)
 	return *kn_member(kn_nested(vcpu), nested_vmx, cached_vmcs12, void *);
 }
 
+/* KVM's copy of the VMCS12 that L2 reads and writes, while L2 runs. */
+static inline void *kn_cached_shadow_vmcs12(struct kvm_vcpu *vcpu)
+{
+	return *kn_member(kn_nested(vcpu), nested_vmx, cached_shadow_vmcs12, void *);
+}
+
+/* Where L1 has that VMCS12; KN_INVALID_GPA if L2 has none. */
+static inline gpa_t kn_link_pointer(struct kvm_vcpu *vcpu)
+{
+	return *(u64 *)(kn_cached_vmcs12(vcpu) + KN_OFFSET_vmcs12_vmcs_link_pointer);
+}
+
 /* The next VM entry rebuilds all of VMCS02. */
 static inline bool *kn_vmcs12_dirty(struct kvm_vcpu *vcpu)
 {
@@ -138,6 +150,12 @@ static inline bool kn_has_shadow_vmcs(struct kvm_vcpu *vcpu)
 static inline u64 kn_shadow_region(struct kvm_vcpu *vcpu)
 {
 	return virt_to_phys(*kn_member(kn_vmcs01(vcpu), loaded_vmcs, shadow_vmcs, void *));
+}
+
+/* What KVM clears with the VMCS, if that was launched; NULL for nothing. */
+static inline void kn_set_shadow_vmcs(void *vmcs, void *region)
+{
+	WRITE_ONCE(*kn_member(vmcs, loaded_vmcs, shadow_vmcs, void *), region);
 }
 
 /* The CPU where the VMCS is active, -1 if nowhere. */
@@ -281,6 +299,7 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	  int (struct kvm_vcpu *, gva_t, void *, unsigned int, struct x86_exception *))	\
 	X(kvm, kvm_write_guest_virt_system,						\
 	  int (struct kvm_vcpu *, gva_t, void *, unsigned int, struct x86_exception *))	\
+	X(kvm, kvm_vcpu_gfn_to_hva, unsigned long (struct kvm_vcpu *, gfn_t))		\
 	X(kvm, kvm_handle_memory_failure,						\
 	  int (struct kvm_vcpu *, int, struct x86_exception *))				\
 	X(kvm_intel, __loaded_vmcs_clear, void (void *))				\

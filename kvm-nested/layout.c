@@ -41,6 +41,7 @@ void layout(void)
 	MEMBER(nested_vmx, vmxon);
 	MEMBER(nested_vmx, current_vmptr);
 	MEMBER(nested_vmx, cached_vmcs12);
+	MEMBER(nested_vmx, cached_shadow_vmcs12);
 	MEMBER(nested_vmx, dirty_vmcs12);
 	MEMBER(nested_vmx, need_sync_vmcs02_to_vmcs12_rare);
 	MEMBER(nested_vmx, msrs);

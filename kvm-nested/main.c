@@ -58,6 +58,18 @@ static const struct kernel_param_ops shadow_ops = {
 module_param_cb(shadow, &shadow_ops, &kn_shadow_enable, 0644);
 MODULE_PARM_DESC(shadow, "learn which VMCS fields to shadow in hardware (bool, default Y)");
 
+static int set_shadow_l2(const char *value, const struct kernel_param *kp)
+{
+	return set_bool(value, kn_vcpu_set_shadow02);
+}
+
+static const struct kernel_param_ops shadow_l2_ops = {
+	.set = set_shadow_l2,
+	.get = param_get_bool,
+};
+module_param_cb(shadow_l2, &shadow_l2_ops, &kn_shadow02_enable, 0644);
+MODULE_PARM_DESC(shadow_l2, "the same for the L2 of an L1 that gives it a shadow VMCS (bool, default Y)");
+
 struct bounded {
 	unsigned int *value;
 	unsigned int min;

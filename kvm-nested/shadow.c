@@ -21,10 +21,6 @@
 #include "vcpu.h"
 #include "vmcs02.h"
 
-unsigned int kn_shadow_fields = 128;
-unsigned int kn_shadow_learn = 3;
-unsigned int kn_shadow_review = 256;
-
 /* Between these two the shadow VMCS is current. */
 
 void kn_shadow_enter(struct kvm_vcpu *vcpu)
@@ -43,18 +39,6 @@ void kn_shadow_exit(struct kvm_vcpu *vcpu)
 	kn_vmptrld(kn_vmcs_region(kn_vmcs01(vcpu)));
 }
 
-/* The fields that are open for writing, as a set and as the length of a list. */
-
-const unsigned long *kn_shadow_open_for_writing(const struct kn_shadow *shadow)
-{
-	return shadow->clean ? shadow->choice->open_clean : shadow->choice->open[LEARN_WRITE];
-}
-
-static int nr_written(const struct kn_shadow *shadow)
-{
-	return shadow->clean ? shadow->choice->nr_written_clean : shadow->choice->nr_written;
-}
-
 /* L1 has a current VMCS12, and the shadow VMCS has what L1 wrote to it. */
 bool kn_shadow_is_live(struct kvm_vcpu *vcpu)
 {
@@ -65,27 +49,8 @@ bool kn_shadow_is_live(struct kvm_vcpu *vcpu)
 /* With the shadow VMCS current: bring what L1 has changed to VMCS12. */
 void kn_shadow_read_changes(struct kn_vcpu *kv, unsigned long *changed)
 {
-	const struct kn_choice *choice = kv->shadow.choice;
-	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
-	struct kn_shadow *shadow = &kv->shadow;
-	int nr = nr_written(shadow);
-	u64 value;
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		enum vmcs12_field field = choice->written[i];
-
-		value = kn_vmcs_read(vmcs12_fields[field].encoding);
-		if (value == shadow->image[field])
-			continue;
-
-		shadow->image[field] = value;
-		if (vmcs12_field_is_access_rights(field))
-			value &= VMCS12_AR_BYTES_MASK;
-		vmcs12_field_write(vmcs12, field, value);
-		vmcs12_set_add(changed, field);
-	}
-	kv->counters.shadow_read += nr;
+	kn_image_read(&kv->shadow.image, kn_cached_vmcs12(kv->vcpu), changed,
+		      &kv->counters.shadow);
 }
 
 /* See that what kn_shadow_read_changes() has found gets where L2 sees it. */
@@ -115,8 +80,8 @@ bool kn_shadow_copy_in(struct kn_vcpu *kv)
 
 	local_irq_save(flags);
 	active = shadow->active;
-	if (active && kn_shadow_is_live(vcpu) && nr_written(shadow)) {
-		kv->counters.shadow_copied_in++;
+	if (active && kn_shadow_is_live(vcpu) && kn_image_nr_written(&shadow->image)) {
+		kv->counters.shadow.copied_in++;
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
 		kn_shadow_exit(vcpu);
@@ -147,116 +112,47 @@ void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field)
 {
 	struct kn_shadow *shadow = &kv->shadow;
 
-	if (shadow->active &&
-	    vmcs12_set_has(kn_shadow_open_for_writing(shadow), vmcs12_field_base(field)))
+	if (shadow->active && vmcs12_set_has(kn_image_open_for_writing(&shadow->image),
+					     vmcs12_field_base(field)))
 		kn_shadow_reload(kv);
 }
 
-/* The processor has no such field: nobody is to ask for it again. */
-static void withdraw(struct kn_shadow *shadow, enum vmcs12_field field)
-{
-	int i;
-
-	kn_choice_withdraw(field);
-	for (i = 0; i < LEARN_NR_SETS; i++)
-		learn_drop(&shadow->learn.sets[i], field);
-	shadow->fixed_generation = kn_choice_fixed_generation() - 1;
-}
-
-/* The fields that the current VMCS12 shall have open; NULL if the ones in use shall stay. */
-static const struct kn_choice *choose(struct kn_vcpu *kv)
+/* Choose the fields of the current VMCS12 and let L1 at them, and at no others. */
+static void open_fields(struct kn_vcpu *kv)
 {
 	struct kn_shadow *shadow = &kv->shadow;
-	struct kn_choice *choice;
-	u32 fixed_generation;
-	struct learn_set *set;
+	struct kn_image *image = &shadow->image;
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	const struct kn_choice *choice;
+	bool clean = !*kn_vmcs12_dirty(vcpu);
 
-	set = learn_find(&shadow->learn, kn_current_vmptr(kv->vcpu));
-	if (!shadow->again &&
-	    learn_use(set, READ_ONCE(kn_shadow_review), READ_ONCE(kn_shadow_fields)) !=
-	    VMCS12_NO_FIELD)
-		kv->counters.shadow_left++;
+	choice = kn_image_choose(image, vcpu, kn_current_vmptr(vcpu), !shadow->again,
+				 &kv->counters.shadow);
 	shadow->again = false;
+	if (choice == image->choice && clean == image->clean)
+		return;
 
-	choice = &shadow->choices[set - shadow->learn.sets];
-	fixed_generation = kn_choice_fixed_generation();
-	if (fixed_generation != shadow->fixed_generation) {
-		shadow->fixed_generation = fixed_generation;
-		memset(shadow->choices, 0, sizeof(shadow->choices));
-	} else if (choice->made && (choice->fixed || choice->generation == set->generation)) {
-		return choice == shadow->choice && shadow->clean == !*kn_vmcs12_dirty(kv->vcpu) ?
-		       NULL : choice;
-	}
-
-	kn_choice_make(choice, kv->vcpu, set);
-	return choice;
-}
-
-/* The first field of the choice from number @i on that differs from the shadow VMCS. */
-static int find_change(const struct kn_shadow *shadow, const void *vmcs12, int i)
-{
-	const struct kn_choice *choice = shadow->choice;
-	int nr = choice->nr_fields;
-
-	while (i < nr && vmcs12_field_read(vmcs12, choice->fields[i]) ==
-			 shadow->image[choice->fields[i]])
-		i++;
-	return i;
+	vmcs_bitmap_load(shadow->bitmap[LEARN_READ], choice->words[LEARN_READ]);
+	vmcs_bitmap_load(shadow->bitmap[LEARN_WRITE],
+			 clean ? choice->words_clean : choice->words[LEARN_WRITE]);
+	kn_image_open(image, choice, clean, kn_cached_vmcs12(vcpu));
 }
 
 /* Bring what differs from the shadow VMCS there.  False if it can't have one of the fields. */
 static bool write_changes(struct kn_vcpu *kv)
 {
-	const struct kn_choice *choice = kv->shadow.choice;
+	struct kn_image *image = &kv->shadow.image;
 	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
-	struct kn_shadow *shadow = &kv->shadow;
-	bool entered = false;
-	bool all = true;
-	int i;
+	bool all;
 
-	for (i = find_change(shadow, vmcs12, 0); i < choice->nr_fields;
-	     i = find_change(shadow, vmcs12, i + 1)) {
-		enum vmcs12_field field = choice->fields[i];
-		u64 value = vmcs12_field_read(vmcs12, field);
+	if (kn_image_find_change(image, vmcs12, 0) == image->choice->nr_fields)
+		return true;
 
-		if (!entered) {
-			kv->counters.shadow_copied_out++;
-			kn_shadow_enter(kv->vcpu);
-			entered = true;
-		}
-		kv->counters.shadow_written++;
-		if (!kn_vmcs_write(vmcs12_fields[field].encoding, value)) {
-			withdraw(shadow, field);
-			all = false;
-			continue;
-		}
-		shadow->image[field] = value;
-		vmcs12_set_add(shadow->known, field);
-	}
-
-	if (entered)
-		kn_shadow_exit(kv->vcpu);
+	kv->counters.shadow.copied_out++;
+	kn_shadow_enter(kv->vcpu);
+	all = kn_image_write(image, vmcs12, &kv->counters.shadow);
+	kn_shadow_exit(kv->vcpu);
 	return all;
-}
-
-/* Let L1 at the fields that were chosen, and at no others. */
-static void open_fields(struct kn_vcpu *kv, const struct kn_choice *choice)
-{
-	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
-	struct kn_shadow *shadow = &kv->shadow;
-	unsigned long unknown[VMCS12_SET_LONGS];
-	enum vmcs12_field field;
-
-	shadow->clean = !*kn_vmcs12_dirty(kv->vcpu);
-	vmcs_bitmap_load(shadow->bitmap[LEARN_READ], choice->words[LEARN_READ]);
-	vmcs_bitmap_load(shadow->bitmap[LEARN_WRITE],
-			 shadow->clean ? choice->words_clean : choice->words[LEARN_WRITE]);
-	shadow->choice = choice;
-
-	/* An image that differs for sure lets write_changes() write the field. */
-	if (vmcs12_set_subtract(unknown, choice->any, shadow->known))
-		vmcs12_for_each_field(field, unknown)
-			shadow->image[field] = ~vmcs12_field_read(vmcs12, field);
 }
 
 static void install_bitmaps(struct kn_shadow *shadow)
@@ -279,7 +175,6 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 {
 	unsigned long missing[VMCS12_SET_LONGS];
 	struct kn_shadow *shadow = &kv->shadow;
-	const struct kn_choice *choice;
 	unsigned long flags;
 	bool all, active;
 
@@ -293,12 +188,10 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 	}
 
 	do {
-		choice = choose(kv);
-		if (choice)
-			open_fields(kv, choice);
+		open_fields(kv);
 		/* Mostly L2's exit has saved them. */
 		if (*kn_vmcs12_lazy(kv->vcpu) &&
-		    vmcs12_set_subtract(missing, shadow->choice->saved, kv->fresh))
+		    vmcs12_set_subtract(missing, shadow->image.choice->saved, kv->fresh))
 			kn_vmcs02_fetch(kv, missing);
 
 		local_irq_save(flags);
@@ -317,41 +210,18 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 /* VMCS02 is current: L2 has exited, to L1.  Keep what L1 will read of the lazy fields. */
 void kn_shadow_l2_exit(struct kn_vcpu *kv)
 {
-	kn_vmcs02_save(kv, (kv->shadow.active ? kv->shadow.choice : &kn_choice_nothing)->saved);
+	kn_vmcs02_save(kv, (kv->shadow.active ? kv->shadow.image.choice : &kn_choice_nothing)->saved);
 }
 
 /* An access of L1 to @field of its current VMCS12 has trapped. */
 void kn_shadow_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs12_field field)
 {
 	struct kn_shadow *shadow = &kv->shadow;
-	enum learn_result result;
-	struct learn_set *set;
-	u32 threshold, max;
 
-	field = vmcs12_field_base(field);
-	if (!shadow->active || kn_choice_is_fixed() ||
-	    !kn_choice_may_open(kv->vcpu, access, field))
-		return;
-
-	set = learn_find(&shadow->learn, kn_current_vmptr(kv->vcpu));
-	threshold = READ_ONCE(kn_shadow_learn);
-	max = READ_ONCE(kn_shadow_fields);
-	if (kn_choice_is_exclusive(field))
-		result = learn_trapped_exclusive(set, access, field, threshold, max);
-	else
-		result = learn_trapped(set, access, field, threshold, max);
-
-	switch (result) {
-	case LEARN_JOINED:
-		kv->counters.shadow_joined++;
+	if (shadow->active &&
+	    kn_image_trapped(&shadow->image, kv->vcpu, kn_current_vmptr(kv->vcpu), access, field,
+			     &kv->counters.shadow) == LEARN_JOINED)
 		kn_shadow_reload(kv);
-		break;
-	case LEARN_FULL:
-		kv->counters.shadow_full++;
-		break;
-	case LEARN_WAITS:
-		break;
-	}
 }
 
 /*
@@ -369,16 +239,16 @@ void kn_shadow_written(struct kn_vcpu *kv, enum vmcs12_field field)
 
 	/* If it is given back right after this, the field is handed over with the others. */
 	field = vmcs12_field_base(field);
-	if (!kn_has_shadow_vmcs(vcpu) || (shadow->active && !vmcs12_set_has(shadow->known, field)))
+	if (!kn_has_shadow_vmcs(vcpu) || (shadow->active && !vmcs12_set_has(shadow->image.known, field)))
 		return;
 
 	local_irq_save(flags);
-	in_shadow = shadow->active ? shadow->known : kn_shadow_stock_open(kv);
+	in_shadow = shadow->active ? shadow->image.known : kn_shadow_stock_open(kv);
 	if (kn_shadow_is_live(vcpu) && vmcs12_set_has(in_shadow, field)) {
 		value = vmcs12_field_read(kn_cached_vmcs12(vcpu), field);
 		kn_shadow_enter(vcpu);
 		kn_vmcs_write(vmcs12_fields[field].encoding, value);
-		shadow->image[field] = value;
+		shadow->image.value[field] = value;
 		/* Stock KVM wants it clear whenever it is not in use. */
 		if (!shadow->active)
 			kn_vmclear(kn_shadow_region(vcpu));

@@ -2,7 +2,7 @@
 #ifndef _KVM_NESTED_SHADOW_H
 #define _KVM_NESTED_SHADOW_H
 
-#include "choice.h"
+#include "image.h"
 
 struct kn_vcpu;
 struct kvm_vcpu;
@@ -15,22 +15,12 @@ struct kn_shadow {
 	bool installed;		/* VMCS01 refers to @bitmap */
 	u64 *bitmap[LEARN_NR_ACCESSES];
 	u64 stock_bitmap[LEARN_NR_ACCESSES];	/* what VMCS01 referred to before */
-	const struct kn_choice *choice;	/* as @bitmap has it... */
-	bool clean;			/* ... for a VMCS12 that is not dirty */
-	u32 fixed_generation;		/* of @choices */
 	u64 vmwrite_seen;	/* the number of the exit, see kn_nr_exits() */
 	bool again;	/* stale for another reason than that L1 goes on with it */
-	/* What the shadow VMCS contained when it was last looked at. */
-	unsigned long known[VMCS12_SET_LONGS];
-	u64 image[VMCS12_NR_FIELDS];
-	struct learn learn;
-	struct kn_choice choices[LEARN_NR_SETS];	/* one for each set of @learn */
+	struct kn_image image;
 };
 
 extern bool kn_shadow_enable;
-extern unsigned int kn_shadow_fields;
-extern unsigned int kn_shadow_learn;
-extern unsigned int kn_shadow_review;
 
 /* handover.c */
 void kn_shadow_create(struct kn_vcpu *kv);
@@ -55,6 +45,5 @@ void kn_shadow_enter(struct kvm_vcpu *vcpu);
 void kn_shadow_exit(struct kvm_vcpu *vcpu);
 bool kn_shadow_is_live(struct kvm_vcpu *vcpu);
 void kn_shadow_read_changes(struct kn_vcpu *kv, unsigned long *changed);
-const unsigned long *kn_shadow_open_for_writing(const struct kn_shadow *shadow);
 
 #endif /* _KVM_NESTED_SHADOW_H */

@@ -54,6 +54,26 @@ static void show_reasons(struct seq_file *m, const struct kn_counters *c)
 	}
 }
 
+static void show_fields(struct seq_file *m, const char *group, const u64 *by_field)
+{
+	enum vmcs12_field field;
+
+	for (field = 0; field < VMCS12_NR_FIELDS; field++)
+		show(m, group, vmcs12_fields[field].name, NULL, by_field[field]);
+	show(m, group, "other", NULL, by_field[VMCS12_NO_FIELD]);
+}
+
+static void show_shadow(struct seq_file *m, const char *group, const struct kn_shadow_counters *c)
+{
+	show(m, group, "joined", NULL, c->joined);
+	show(m, group, "left", NULL, c->left);
+	show(m, group, "full", NULL, c->full);
+	show(m, group, "copied_in", NULL, c->copied_in);
+	show(m, group, "copied_out", NULL, c->copied_out);
+	show(m, group, "read", NULL, c->read);
+	show(m, group, "written", NULL, c->written);
+}
+
 static int counters_show(struct seq_file *m, void *unused)
 {
 	static const char * const insns[] = {
@@ -80,21 +100,15 @@ static int counters_show(struct seq_file *m, void *unused)
 		show(m, "exit", insns[i], "stock", c->exit_stock[i]);
 	}
 	show_reasons(m, c);
-	for (i = 0; i < VMCS12_NR_FIELDS; i++)
-		show(m, "vmread", vmcs12_fields[i].name, NULL, c->vmread[i]);
-	show(m, "vmread", "other", NULL, c->vmread[VMCS12_NO_FIELD]);
-	for (i = 0; i < VMCS12_NR_FIELDS; i++)
-		show(m, "vmwrite", vmcs12_fields[i].name, NULL, c->vmwrite[i]);
-	show(m, "vmwrite", "other", NULL, c->vmwrite[VMCS12_NO_FIELD]);
+	show_fields(m, "vmread", c->vmread);
+	show_fields(m, "vmwrite", c->vmwrite);
+	show_fields(m, "l2vmread", c->l2vmread);
+	show_fields(m, "l2vmwrite", c->l2vmwrite);
 	for (i = 0; i < KN_NR_FALLBACKS; i++)
 		show(m, "fallback", fallbacks[i], NULL, c->fallback[i]);
-	show(m, "shadow", "joined", NULL, c->shadow_joined);
-	show(m, "shadow", "left", NULL, c->shadow_left);
-	show(m, "shadow", "full", NULL, c->shadow_full);
-	show(m, "shadow", "copied_in", NULL, c->shadow_copied_in);
-	show(m, "shadow", "copied_out", NULL, c->shadow_copied_out);
-	show(m, "shadow", "read", NULL, c->shadow_read);
-	show(m, "shadow", "written", NULL, c->shadow_written);
+	show_shadow(m, "shadow", &c->shadow);
+	show_shadow(m, "shadow_l2", &c->shadow_l2);
+	show(m, "shadow_l2", "unreadable", NULL, c->shadow_l2_unreadable);
 	show(m, "pages", "kept", NULL, c->pages_kept);
 	show(m, "pages", "new", NULL, c->pages_new);
 	show(m, "pages", "stale", NULL, c->pages_stale);

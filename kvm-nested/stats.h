@@ -25,6 +25,17 @@ enum kn_fallback {
 /* Basic exit reasons above stay together in the last slot. */
 #define KN_NR_REASONS	96
 
+/* Of one hardware shadow VMCS; every member is a u64. */
+struct kn_shadow_counters {
+	u64 joined;
+	u64 left;
+	u64 full;
+	u64 copied_in;
+	u64 copied_out;
+	u64 read;
+	u64 written;
+};
+
 /* Written by the vCPU's own thread only; every member is a u64, see kn_counters_add(). */
 struct kn_counters {
 	u64 exit_module[KN_NR_INSNS];
@@ -33,14 +44,12 @@ struct kn_counters {
 	u64 l2exit_l0[KN_NR_REASONS];
 	u64 vmread[VMCS12_NR_FIELDS + 1];
 	u64 vmwrite[VMCS12_NR_FIELDS + 1];
+	u64 l2vmread[VMCS12_NR_FIELDS + 1];
+	u64 l2vmwrite[VMCS12_NR_FIELDS + 1];
 	u64 fallback[KN_NR_FALLBACKS];
-	u64 shadow_joined;
-	u64 shadow_left;
-	u64 shadow_full;
-	u64 shadow_copied_in;
-	u64 shadow_copied_out;
-	u64 shadow_read;
-	u64 shadow_written;
+	struct kn_shadow_counters shadow;
+	struct kn_shadow_counters shadow_l2;
+	u64 shadow_l2_unreadable;
 	u64 pages_kept;
 	u64 pages_new;
 	u64 pages_stale;

@@ -57,7 +57,7 @@ static struct kn_vm *vm_lookup(struct kvm *kvm)
 	struct kn_vm *vm;
 
 	list_for_each_entry(vm, &vms, node)
-		if (vm->kvm == kvm)
+		if (vm->kvm == kvm && !vm->dead)
 			return vm;
 
 	return NULL;
@@ -178,6 +178,7 @@ static void free_vcpu(struct rcu_head *rcu)
 {
 	struct kn_vcpu *kv = container_of(rcu, struct kn_vcpu, rcu);
 
+	kn_shadow02_free(kv);
 	kn_shadow_free(kv);
 	kvfree(kv);
 }
@@ -185,6 +186,13 @@ static void free_vcpu(struct rcu_head *rcu)
 static void free_vcpu_after_srcu(struct rcu_head *rcu)
 {
 	call_rcu(rcu, free_vcpu);
+}
+
+/* Must hold kn_lock.  Leaves the VM to reap_dead_vms(). */
+static void vm_retire(struct kn_vm *vm)
+{
+	kn_counters_add(&dead_vm_counters, &vm->departed);
+	list_move(&vm->node, &dead_vms);
 }
 
 /* Must hold kn_lock. */
@@ -200,30 +208,26 @@ static void vcpu_destroy(struct kn_vcpu *kv)
 	call_srcu(&kn_srcu, &kv->rcu, free_vcpu_after_srcu);
 }
 
-/* The vCPU dies.  Callable where nothing may sleep. */
+/* The vCPU dies; it has left VMX operation.  Callable where nothing may sleep. */
 void kn_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
+	struct kn_vm *vm;
 
 	spin_lock(&kn_lock);
 	kv = kn_vcpu_lookup(vcpu);
-	if (kv)
+	if (kv) {
+		vm = kv->vm;
 		vcpu_destroy(kv);
+		if (vm->dead && list_empty(&vm->vcpus)) {
+			vm_retire(vm);
+			schedule_work(&reap_work);
+		}
+	}
 	spin_unlock(&kn_lock);
 }
 
-/* Must hold kn_lock.  Leaves the VM to reap_dead_vms(). */
-static void vm_destroy(struct kn_vm *vm)
-{
-	struct kn_vcpu *kv, *next;
-
-	list_for_each_entry_safe(kv, next, &vm->vcpus, node)
-		vcpu_destroy(kv);
-	kn_counters_add(&dead_vm_counters, &vm->departed);
-	list_move(&vm->node, &dead_vms);
-}
-
-/* The VM dies, none of its vCPUs runs again.  Callable where nothing may sleep. */
+/* The VM dies, before its vCPUs or after them.  Callable where nothing may sleep. */
 void kn_vm_destroy(struct kvm *kvm)
 {
 	struct kn_vm *vm;
@@ -231,8 +235,11 @@ void kn_vm_destroy(struct kvm *kvm)
 	spin_lock(&kn_lock);
 	vm = vm_lookup(kvm);
 	if (vm) {
-		vm_destroy(vm);
-		schedule_work(&reap_work);
+		vm->dead = true;
+		if (list_empty(&vm->vcpus)) {
+			vm_retire(vm);
+			schedule_work(&reap_work);
+		}
 	}
 	spin_unlock(&kn_lock);
 }
@@ -253,8 +260,19 @@ static void reap_dead_vms(struct work_struct *work)
 	}
 }
 
-/* Must hold enable_mutex.  False if a vCPU could not give up its shadow VMCS. */
-static bool give_back_shadows(bool and_release)
+static bool give_back_vcpu(struct kn_vcpu *kv)
+{
+	if (!kn_shadow_give_back(kv) || !kn_shadow02_give_back(kv))
+		return false;
+
+	spin_lock(&kn_lock);
+	release(kv);
+	spin_unlock(&kn_lock);
+	return true;
+}
+
+/* Must hold enable_mutex.  False if a vCPU could not give up what @give_back is for. */
+static bool give_back_all(bool (*give_back)(struct kn_vcpu *kv))
 {
 	struct kn_vcpu *kv;
 	bool all = true;
@@ -264,17 +282,8 @@ static bool give_back_shadows(bool and_release)
 	synchronize_srcu(&kn_srcu);
 
 	idx = srcu_read_lock(&kn_srcu);
-	hash_for_each_rcu(kn_vcpu_hash, bucket, kv, hash) {
-		if (!kn_shadow_give_back(kv)) {
-			all = false;
-			continue;
-		}
-		if (!and_release)
-			continue;
-		spin_lock(&kn_lock);
-		release(kv);
-		spin_unlock(&kn_lock);
-	}
+	hash_for_each_rcu(kn_vcpu_hash, bucket, kv, hash)
+		all &= give_back(kv);
 	srcu_read_unlock(&kn_srcu, idx);
 
 	if (!all)
@@ -287,7 +296,7 @@ static int update_adopting(void)
 {
 	WRITE_ONCE(adopting, enable && open);
 
-	return adopting || give_back_shadows(true) ? 0 : -EBUSY;
+	return adopting || give_back_all(give_back_vcpu) ? 0 : -EBUSY;
 }
 
 /* Switching off returns when every vCPU is back with stock KVM, or -EBUSY. */
@@ -304,17 +313,28 @@ int kn_vcpu_set_enable(bool on)
 	return r;
 }
 
-/* The same, for the shadow VMCS alone. */
-int kn_vcpu_set_shadow(bool on)
+static int set_part(bool *part, bool on, bool (*give_back)(struct kn_vcpu *kv))
 {
 	int r = 0;
 
 	mutex_lock(&enable_mutex);
-	WRITE_ONCE(kn_shadow_enable, on);
-	if (open && !on && !give_back_shadows(false))
+	WRITE_ONCE(*part, on);
+	if (open && !on && !give_back_all(give_back))
 		r = -EBUSY;
 	mutex_unlock(&enable_mutex);
 	return r;
+}
+
+/* The same, for the shadow VMCS of L1 alone, and for that of L2. */
+
+int kn_vcpu_set_shadow(bool on)
+{
+	return set_part(&kn_shadow_enable, on, kn_shadow_give_back);
+}
+
+int kn_vcpu_set_shadow02(bool on)
+{
+	return set_part(&kn_shadow02_enable, on, kn_shadow02_give_back);
 }
 
 bool kn_vcpu_get_enable(void)
@@ -363,11 +383,15 @@ void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum)
 /* Only when the hooks are gone. */
 void kn_vcpu_exit(void)
 {
+	struct kn_vcpu *kv, *next_kv;
 	struct kn_vm *vm, *next;
 
 	spin_lock(&kn_lock);
-	list_for_each_entry_safe(vm, next, &vms, node)
-		vm_destroy(vm);
+	list_for_each_entry_safe(vm, next, &vms, node) {
+		list_for_each_entry_safe(kv, next_kv, &vm->vcpus, node)
+			vcpu_destroy(kv);
+		vm_retire(vm);
+	}
 	spin_unlock(&kn_lock);
 
 	schedule_work(&reap_work);

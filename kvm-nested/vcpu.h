@@ -12,6 +12,7 @@
 
 #include "pages.h"
 #include "shadow.h"
+#include "shadow02.h"
 #include "stats.h"
 
 struct kn_vm {
@@ -19,6 +20,7 @@ struct kn_vm {
 	struct list_head vcpus;		/* of struct kn_vcpu */
 	struct kvm *kvm;		/* a key, not a reference */
 	struct dentry *debugfs;
+	bool dead;			/* goes with the last of its vCPUs */
 	struct kn_counters departed;	/* of vCPUs that died */
 };
 
@@ -31,6 +33,7 @@ struct kn_vcpu {
 	struct rcu_head rcu;
 	struct kn_counters counters;
 	struct kn_shadow shadow;
+	struct kn_shadow02 *shadow02;	/* NULL until an L2 needs one */
 	/* Lazily kept fields of which VMCS12 has the value nevertheless, see vmcs02.c. */
 	unsigned long fresh[VMCS12_SET_LONGS];
 	struct kn_pages pages;
@@ -84,6 +87,7 @@ bool kn_vcpu_is_adopting(void);
 int kn_vcpu_set_enable(bool on);
 bool kn_vcpu_get_enable(void);
 int kn_vcpu_set_shadow(bool on);
+int kn_vcpu_set_shadow02(bool on);
 
 void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum);
 

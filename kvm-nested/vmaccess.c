@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VMREAD and VMWRITE of an L1.
+ * VMREAD and VMWRITE of an L1, and of an L2 where L1's bitmaps let them through.
  *
  * Each function first finds out whether stock KVM has to do the access, while
  * nothing has changed yet; then it follows the SDM's description of the
@@ -24,6 +24,8 @@ bool kn_vmaccess_enable = true;
 /* One trapped access, decoded. */
 struct vmaccess {
 	struct kvm_vcpu *vcpu;
+	bool by_l2;
+	void *vmcs12;		/* where the field is */
 	struct operand_info info;
 	enum vmcs12_field field;
 	gva_t gva;		/* of a memory operand, once translated */
@@ -46,9 +48,6 @@ static __always_inline int vmaccess_needs_stock(struct kn_vcpu *kv)
 	if (!READ_ONCE(kn_vmaccess_enable))
 		return vmaccess_fallback(kv, KN_FALLBACK_OFF);
 
-	if (kn_in_l2(kv->vcpu))
-		return vmaccess_fallback(kv, KN_FALLBACK_L2);
-
 	if (kn_uses_evmcs(kv->vcpu))
 		return vmaccess_fallback(kv, KN_FALLBACK_EVMCS);
 
@@ -56,14 +55,16 @@ static __always_inline int vmaccess_needs_stock(struct kn_vcpu *kv)
 }
 
 /* Returns KN_STOCK, with the cause counted, for an operand that is not handled here. */
-static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_field)
+static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_l1, u64 *by_l2)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 
 	access->vcpu = vcpu;
+	access->by_l2 = kn_in_l2(vcpu);
+	access->vmcs12 = access->by_l2 ? kn_cached_shadow_vmcs12(vcpu) : kn_cached_vmcs12(vcpu);
 	access->info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
 	access->field = vmcs12_field_find(kn_read_reg(vcpu, access->info.reg2));
-	by_field[access->field]++;
+	(access->by_l2 ? by_l2 : by_l1)[access->field]++;
 
 	if (!access->info.is_reg &&
 	    (access->info.segment >= OPERAND_NR_SEGS || kn_has_lam(vcpu)))
@@ -90,7 +91,10 @@ static int vmx_fail_invalid(struct kvm_vcpu *vcpu)
 	return vmx_status(vcpu, X86_EFLAGS_CF);
 }
 
-/* The error number needs no copy to the hardware shadow VMCS, which never has it. */
+/*
+ * The error number needs no copy to the hardware shadow VMCS, which never has it.
+ * That of an L2 goes to the VMCS12 of L1, not to its own: so it does in stock KVM.
+ */
 static int vmx_fail_valid(struct kvm_vcpu *vcpu, u32 error)
 {
 	vmcs12_field_write(kn_cached_vmcs12(vcpu), VMCS12_VM_INSTRUCTION_ERROR, error);
@@ -116,6 +120,13 @@ static bool vmaccess_permitted(struct kvm_vcpu *vcpu)
 	}
 
 	return true;
+}
+
+/* Whether there is a VMCS12: L1's current one, or the one that L2's link pointer names. */
+static bool vmaccess_has_vmcs12(const struct vmaccess *access)
+{
+	return (access->by_l2 ? kn_link_pointer(access->vcpu) : kn_current_vmptr(access->vcpu)) !=
+	       KN_INVALID_GPA;
 }
 
 /* False, with the exception queued, if segmentation forbids the memory operand. */
@@ -176,8 +187,16 @@ static noinline void store_field(struct kn_vcpu *kv, enum vmcs12_field field)
 	kn_vmcs02_store(kv, fields);
 }
 
-/* Not inlined, nor is vmwrite(): an access of L2 shall not pay for their stack frames. */
-static noinline int vmread(struct kn_vcpu *kv)
+/* VMCS12 has the value of the field that L1 reads. */
+static void complete_field(struct kn_vcpu *kv, enum vmcs12_field field)
+{
+	kn_shadow_fetch(kv, field);
+	kn_shadow_trapped(kv, LEARN_READ, field);
+	if (kn_vmcs02_has(kv, field))
+		fetch_field(kv, field);
+}
+
+static int vmread(struct kn_vcpu *kv)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	struct x86_exception e;
@@ -185,23 +204,23 @@ static noinline int vmread(struct kn_vcpu *kv)
 	u64 value;
 	int r;
 
-	if (vmaccess_decode(kv, &access, kv->counters.vmread))
+	if (vmaccess_decode(kv, &access, kv->counters.vmread, kv->counters.l2vmread))
 		return KN_STOCK;
 
 	if (!vmaccess_permitted(vcpu))
 		return 1;
 
-	if (kn_current_vmptr(vcpu) == KN_INVALID_GPA)
+	if (!vmaccess_has_vmcs12(&access))
 		return vmx_fail_invalid(vcpu);
 
 	if (access.field == VMCS12_NO_FIELD)
 		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
 
-	kn_shadow_fetch(kv, access.field);
-	kn_shadow_trapped(kv, LEARN_READ, access.field);
-	if (kn_vmcs02_has(kv, access.field))
-		fetch_field(kv, access.field);
-	value = vmcs12_field_read(kn_cached_vmcs12(vcpu), access.field);
+	if (access.by_l2)
+		kn_shadow02_trapped(kv, LEARN_READ, access.field);
+	else
+		complete_field(kv, access.field);
+	value = vmcs12_field_read(access.vmcs12, access.field);
 
 	if (access.info.is_reg) {
 		kn_write_reg(vcpu, access.info.reg1, value);
@@ -243,14 +262,14 @@ static bool makes_dirty(enum vmcs12_field base)
  */
 static int vmwrite_needs_stock(struct kn_vcpu *kv, struct vmaccess *access)
 {
-	if (!*kn_vmcs12_lazy(kv->vcpu) || access->field == VMCS12_NO_FIELD ||
+	if (access->by_l2 || !*kn_vmcs12_lazy(kv->vcpu) || access->field == VMCS12_NO_FIELD ||
 	    !vmwrite_allowed(access) || !makes_dirty(vmcs12_field_base(access->field)))
 		return 0;
 
 	return vmaccess_fallback(kv, KN_FALLBACK_LAZY);
 }
 
-/* VMCS12 has a new value: see that everybody gets it. */
+/* L1's VMCS12 has a new value: see that everybody gets it. */
 static void vmwrite_takes_effect(struct kn_vcpu *kv, enum vmcs12_field field)
 {
 	enum vmcs12_field base = vmcs12_field_base(field);
@@ -264,7 +283,7 @@ static void vmwrite_takes_effect(struct kn_vcpu *kv, enum vmcs12_field field)
 	kn_shadow_trapped(kv, LEARN_WRITE, field);
 }
 
-static noinline int vmwrite(struct kn_vcpu *kv)
+static int vmwrite(struct kn_vcpu *kv)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	struct x86_exception e;
@@ -272,14 +291,14 @@ static noinline int vmwrite(struct kn_vcpu *kv)
 	u64 value = 0;
 	int r;
 
-	if (vmaccess_decode(kv, &access, kv->counters.vmwrite) ||
+	if (vmaccess_decode(kv, &access, kv->counters.vmwrite, kv->counters.l2vmwrite) ||
 	    vmwrite_needs_stock(kv, &access))
 		return KN_STOCK;
 
 	if (!vmaccess_permitted(vcpu))
 		return 1;
 
-	if (kn_current_vmptr(vcpu) == KN_INVALID_GPA)
+	if (!vmaccess_has_vmcs12(&access))
 		return vmx_fail_invalid(vcpu);
 
 	if (access.info.is_reg) {
@@ -303,8 +322,11 @@ static noinline int vmwrite(struct kn_vcpu *kv)
 	if (vmcs12_field_is_access_rights(access.field))
 		value &= VMCS12_AR_BYTES_MASK;
 
-	vmcs12_field_write(kn_cached_vmcs12(vcpu), access.field, value);
-	vmwrite_takes_effect(kv, access.field);
+	vmcs12_field_write(access.vmcs12, access.field, value);
+	if (access.by_l2)
+		kn_shadow02_trapped(kv, LEARN_WRITE, access.field);
+	else
+		vmwrite_takes_effect(kv, access.field);
 
 	return vmx_succeed(vcpu);
 }

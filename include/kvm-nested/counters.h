@@ -9,12 +9,14 @@
  * unsigned 64-bit event counts that only grow while their VM lives.
  *
  *	exit.REASON.module	VMX instructions of an L1 that the module emulated
- *	exit.REASON.stock	... that were left to the stock handler; also those
- *				of an L2 that L1 lets through
+ *	exit.REASON.stock	... that were left to the stock handler
+ *				(both with those of an L2 that L1 does not get)
  *	l2exit.REASON.l1	VM exits of an L2 that L1 was given
  *	l2exit.REASON.l0	... that L0 kept for itself
  *	vmread.FIELD		VMREADs of L1 that trapped, by field
  *	vmwrite.FIELD		VMWRITEs of L1 that trapped, by field
+ *	l2vmread.FIELD		VMREADs of an L2 that trapped, and that L1 lets through
+ *	l2vmwrite.FIELD		VMWRITEs of an L2 that trapped, and that L1 lets through
  *	fallback.CAUSE		why a VMREAD or VMWRITE was left to stock
  *	shadow.joined		fields that joined what L1 reads or writes without exits
  *	shadow.left		fields that left it again
@@ -23,6 +25,8 @@
  *	shadow.copied_out	visits to the shadow VMCS for what L1 is to read
  *	shadow.read		VMREADs in these visits
  *	shadow.written		VMWRITEs in these visits
+ *	shadow_l2.*		the same for an L2 that L1 gives a shadow VMCS
+ *	shadow_l2.unreadable	VM entries with L1's VMREAD or VMWRITE bitmap in no memory
  *	pages.kept		pages of L1 that a VM entry needed and that were known
  *	pages.new		... that were left to stock: not known
  *	pages.stale		... the VM's memory has changed since
@@ -64,7 +68,6 @@
  * @X: called as X(symbol, name)
  *
  * off:		the parameter vmaccess is 0
- * l2:		executed by an L2
  * evmcs:	L1 uses Hyper-V's enlightened VMCS
  * lazy:	a write that makes VM entry rebuild VMCS02 from VMCS12, which lacks
  *		guest state that is still in VMCS02
@@ -73,7 +76,6 @@
  */
 #define KN_FALLBACKS(X)			\
 	X(OFF, off)			\
-	X(L2, l2)			\
 	X(EVMCS, evmcs)			\
 	X(LAZY, lazy)			\
 	X(OPERAND, operand)

@@ -51,6 +51,7 @@
 #define PORT_NEW	0x14	/* ... into a new VM */
 #define PORT_SHADOW	0x15	/* the module's parameter shadow: off, and on at the next time */
 #define PORT_ENABLE	0x16	/* ... enable */
+#define PORT_SHADOW_L2	0x17	/* ... shadow_l2 */
 #define PORT_OTHER	0x40	/* up to 0x7f: nothing but I/O */
 
 #ifndef __ASSEMBLER__

@@ -571,7 +571,7 @@ static void add_prepare(unsigned int vmcs)
 /* What happens to a VM as a whole. */
 static void add_host_op(void)
 {
-	switch (pick(&g.dice, 8)) {
+	switch (pick(&g.dice, 9)) {
 	case 0 ... 1:
 		add_port("user space: log the nested state", PORT_GET);
 		break;
@@ -583,6 +583,9 @@ static void add_host_op(void)
 		break;
 	case 5 ... 6:
 		add_port("the module: shadow off or on", PORT_SHADOW);
+		break;
+	case 7:
+		add_port("the module: shadow_l2 off or on", PORT_SHADOW_L2);
 		break;
 	default:
 		add_port("the module: enable off or on", PORT_ENABLE);

@@ -269,6 +269,9 @@ static bool handle_io(struct kvm_run *run)
 		case PORT_SHADOW:
 			parameters_toggle("shadow");
 			return true;
+		case PORT_SHADOW_L2:
+			parameters_toggle("shadow_l2");
+			return true;
 		case PORT_ENABLE:
 			parameters_toggle("enable");
 			return true;

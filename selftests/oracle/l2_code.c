@@ -15,6 +15,10 @@
 static uint8_t *end;		/* of the slot's code so far */
 static char text[NR_L2_BLOCKS][NR_SLOTS][80];
 
+/* Fields that this L2 comes back to, so that they join its shadow VMCS. */
+#define NR_OFTEN_USED	6
+static unsigned int often_used[NR_OFTEN_USED];
+
 static const uint32_t msrs[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK,
 	MSR_EFER, MSR_IA32_CR_PAT, MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
@@ -104,7 +108,9 @@ static void read_cr4(char *name)
 
 static void vmcs_access(struct dice *dice, char *name)
 {
-	const struct kn_field *field = &kn_fields[pick(dice, KN_NR_FIELDS)];
+	unsigned int often = often_used[pick(dice, NR_OFTEN_USED)];
+	const struct kn_field *field = &kn_fields[percent(dice, 60) ? often :
+						  pick(dice, KN_NR_FIELDS)];
 	uint64_t encoding = field->encoding;
 	bool in_register = percent(dice, 50) && !exclude_register_operand();
 	bool write = percent(dice, 50);
@@ -122,7 +128,8 @@ static void vmcs_access(struct dice *dice, char *name)
 
 static void port(struct dice *dice, char *name)
 {
-	static const uint8_t ports[] = { PORT_GET, PORT_SAME, PORT_NEW, PORT_SHADOW, PORT_ENABLE };
+	static const uint8_t ports[] = { PORT_GET, PORT_SAME, PORT_NEW, PORT_SHADOW, PORT_SHADOW_L2,
+					 PORT_ENABLE };
 	unsigned int number = PORT_OTHER + pick(dice, 64);
 	bool in = percent(dice, 40);
 
@@ -273,6 +280,9 @@ uint64_t l2_block(unsigned int block)
 
 void l2_code_make(struct dice *dice)
 {
+	for (unsigned int i = 0; i < NR_OFTEN_USED; i++)
+		often_used[i] = pick(dice, KN_NR_FIELDS);
+
 	for (unsigned int block = 0; block < NR_L2_BLOCKS; block++) {
 		unsigned int nr = 1 + pick(dice, NR_SLOTS - 1);
 

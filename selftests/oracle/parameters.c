@@ -33,6 +33,7 @@ void parameters_set(uint64_t seed)
 
 	/* Whatever a program before has switched. */
 	kn_parameter_set("shadow", wanted->shadow);
+	kn_parameter_set("shadow_l2", "1");
 	if (!switched_off)
 		kn_parameter_set("enable", "1");
 	if (wanted == last)
