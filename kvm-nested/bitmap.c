@@ -43,8 +43,9 @@ void vmcs_bitmap_build(u64 *words, const unsigned long *fields)
 
 void vmcs_bitmap_load(u64 *bitmap, const u64 *words)
 {
-	int i;
+	unsigned int i;
 
+#pragma GCC unroll 16
 	for (i = 0; i < VMCS_BITMAP_NR_WORDS; i++)
 		bitmap[VMCS_BITMAP_PLACE(i)] = words[i];
 }

@@ -21,9 +21,14 @@ static bool access_rights_keep_bits;
 static unsigned long fixed[VMCS12_SET_LONGS];
 static u32 fixed_generation;
 
+#define VMCS_FIELD(name, encoding, member, offset, shadow)			\
+	static_assert((offset) / 8 < VMCS12_NR_PLACES);
+#include <kvm-nested/vmcs_fields.h>
+
 void kn_choice_init(void)
 {
 	enum vmcs12_field field;
+
 
 	for (field = 0; field < VMCS12_NR_FIELDS; field++) {
 		enum vmcs12_effect effect = vmcs12_field_effect(field);
@@ -131,6 +136,35 @@ static bool choose_fixed(struct kn_choice *choice, struct kvm_vcpu *vcpu)
 	return true;
 }
 
+static void make_places(struct kn_choice *choice)
+{
+	u8 number[VMCS12_NR_PLACES] = {};	/* in the list, from 1 on */
+	enum vmcs12_field field;
+
+	choice->nr_fields = 0;
+	choice->nr_places = 0;
+	vmcs12_for_each_field(field, choice->any) {
+		u8 place = vmcs12_fields[field].offset / 8;
+		struct kn_place *entry;
+
+		if (!number[place]) {
+			choice->places[choice->nr_places].place = place;
+			choice->places[choice->nr_places].nr = 0;
+			number[place] = ++choice->nr_places;
+		}
+		entry = &choice->places[number[place] - 1];
+		entry->fields[entry->nr++] = field;
+		choice->nr_fields++;
+	}
+}
+
+static void add_written(struct kn_choice *choice, enum vmcs12_field field)
+{
+	choice->written[choice->nr_written].encoding = vmcs12_fields[field].encoding;
+	choice->written[choice->nr_written].field = field;
+	choice->nr_written++;
+}
+
 static void make_lists(struct kn_choice *choice)
 {
 	enum vmcs12_field field;
@@ -138,18 +172,15 @@ static void make_lists(struct kn_choice *choice)
 	bitmap_or(choice->any, choice->open[LEARN_READ], choice->open[LEARN_WRITE],
 		  VMCS12_NR_FIELDS);
 	bitmap_and(choice->saved, choice->any, kn_classes.lazy, VMCS12_NR_FIELDS);
+	make_places(choice);
 
-	choice->nr_fields = 0;
-	vmcs12_for_each_field(field, choice->any)
-		choice->fields[choice->nr_fields++] = field;
-	choice->nr_written_clean = 0;
+	choice->nr_written = 0;
 	vmcs12_for_each_field(field, choice->open_clean)
-		choice->written[choice->nr_written_clean++] = field;
-
-	choice->nr_written = choice->nr_written_clean;
+		add_written(choice, field);
+	choice->nr_written_clean = choice->nr_written;
 	vmcs12_for_each_field(field, kn_classes.trigger)
 		if (vmcs12_set_has(choice->open[LEARN_WRITE], field))
-			choice->written[choice->nr_written++] = field;
+			add_written(choice, field);
 }
 
 /* What is fixed, or else the members of @set. */

@@ -27,12 +27,21 @@ struct kn_choice {
 	unsigned long saved[VMCS12_SET_LONGS];	/* lazily kept, so L2's exit saves them */
 	u64 words[LEARN_NR_ACCESSES][VMCS_BITMAP_NR_WORDS];
 	u64 words_clean[VMCS_BITMAP_NR_WORDS];
-	/* Lists: all of them, and those open for writing, the clean ones first. */
 	u8 nr_fields;
+	/* Lists: all of them, by the aligned eight bytes of VMCS12 in which they are... */
+	u8 nr_places;
+	struct kn_place {
+		u8 place;
+		u8 nr;
+		u8 fields[4];
+	} places[VMCS12_NR_PLACES];
+	/* ... and those open for writing, the clean ones first. */
 	u8 nr_written;
 	u8 nr_written_clean;
-	u8 fields[VMCS12_NR_FIELDS];
-	u8 written[VMCS12_NR_FIELDS];
+	struct {
+		u16 encoding;
+		u8 field;
+	} written[VMCS12_NR_FIELDS];
 };
 
 /* Base fields, by what a VM entry of stock KVM does with them. */

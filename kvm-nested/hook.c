@@ -59,6 +59,14 @@ static __always_inline int run_engine(struct kn_vcpu *kv, enum kn_insn insn)
 		return kn_vmread(kv);
 	case KN_INSN_VMWRITE:
 		return kn_vmwrite(kv);
+	case KN_INSN_VMPTRLD:
+		return kn_vmptrld_insn(kv);
+	case KN_INSN_VMCLEAR:
+		return kn_vmclear_insn(kv);
+	case KN_INSN_VMLAUNCH:
+	case KN_INSN_VMRESUME:
+		kn_vmptr_entry(kv);
+		return KN_STOCK;
 	default:
 		return KN_STOCK;
 	}
@@ -156,8 +164,10 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 
 	idx = srcu_read_lock(&kn_srcu);
 	kv = kn_vcpu_find(vcpu);
-	if (kv)
+	if (kv) {
 		kv->counters.state_restored++;
+		kn_vmptr_adopt(kv);
+	}
 	r = static_call(kn_vmx_set_nested_state)(vcpu, state, header);
 	srcu_read_unlock(&kn_srcu, idx);
 	return r;
@@ -384,6 +394,7 @@ static void watch_vmexit(struct kvm_vcpu *vcpu)
 	if (kv) {
 		kn_shadow02_close(kv);
 		kn_shadow_l2_exit(kv);
+		kn_vmptr_exit(kv);
 	}
 	rcu_read_unlock();
 }

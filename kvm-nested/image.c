@@ -2,6 +2,8 @@
 /*
  * What a hardware shadow VMCS contains, and which of its fields are open.
  */
+#include <linux/bitmap.h>
+
 #include "image.h"
 #include "kvm_intel.h"
 #include "stats.h"
@@ -64,18 +66,30 @@ const struct kn_choice *kn_image_choose(struct kn_image *image, struct kvm_vcpu 
 	return choice;
 }
 
-/* Let the guest have these fields.  An image that differs for sure gets them written. */
+/* Let the guest have these fields.  What differs for sure gets written. */
 void kn_image_open(struct kn_image *image, const struct kn_choice *choice, bool clean,
 		   const void *vmcs12)
 {
 	unsigned long unknown[VMCS12_SET_LONGS];
+	const u64 *now = vmcs12;
 	enum vmcs12_field field;
 
 	image->choice = choice;
 	image->clean = clean;
+	bitmap_and(image->known, image->known, choice->any, VMCS12_NR_FIELDS);
 	if (vmcs12_set_subtract(unknown, choice->any, image->known))
-		vmcs12_for_each_field(field, unknown)
-			image->value[field] = ~vmcs12_field_read(vmcs12, field);
+		vmcs12_for_each_field(field, unknown) {
+			unsigned int place = vmcs12_fields[field].offset / 8;
+
+			image->vmcs12[place] = ~now[place];
+		}
+}
+
+/* The shadow VMCS and VMCS12 have been written alike. */
+void kn_image_set(struct kn_image *image, enum vmcs12_field field, u64 value)
+{
+	image->value[field] = value;
+	vmcs12_field_write(image->vmcs12, field, value);
 }
 
 /* An access to @field of the VMCS12 at @vmptr has trapped.  LEARN_JOINED: choose anew. */
@@ -106,45 +120,67 @@ enum learn_result kn_image_trapped(struct kn_image *image, struct kvm_vcpu *vcpu
 	return result;
 }
 
-/* The first field of the choice from number @i on that differs from the shadow VMCS. */
+/* The first place of the choice from number @i on that is not as the shadow VMCS has it. */
 int kn_image_find_change(const struct kn_image *image, const void *vmcs12, int i)
 {
 	const struct kn_choice *choice = image->choice;
-	int nr = choice->nr_fields;
+	const u64 *now = vmcs12;
+	int nr = choice->nr_places;
 
-	while (i < nr && vmcs12_field_read(vmcs12, choice->fields[i]) ==
-			 image->value[choice->fields[i]])
+	while (i < nr && now[choice->places[i].place] == image->vmcs12[choice->places[i].place])
 		i++;
 	return i;
 }
 
 /*
- * With the shadow VMCS current: bring what differs there.  False if it can't have
- * one of the fields.
+ * With the shadow VMCS current: bring what differs there, from place number @i on.
+ * False if it can't have one of the fields.
  */
-bool kn_image_write(struct kn_image *image, const void *vmcs12,
+bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
 		    struct kn_shadow_counters *counters)
 {
 	const struct kn_choice *choice = image->choice;
 	bool all = true;
-	int i;
+	int f;
 
-	for (i = kn_image_find_change(image, vmcs12, 0); i < choice->nr_fields;
-	     i = kn_image_find_change(image, vmcs12, i + 1)) {
-		enum vmcs12_field field = choice->fields[i];
-		u64 value = vmcs12_field_read(vmcs12, field);
+	for (; i < choice->nr_places; i = kn_image_find_change(image, vmcs12, i + 1)) {
+		const struct kn_place *place = &choice->places[i];
 
-		counters->written++;
-		if (!kn_vmcs_write(vmcs12_fields[field].encoding, value)) {
-			withdraw(image, field);
-			all = false;
-			continue;
+		for (f = 0; f < place->nr; f++) {
+			enum vmcs12_field field = place->fields[f];
+			u64 value = vmcs12_field_read(vmcs12, field);
+
+			counters->written++;
+			if (!kn_vmcs_write(vmcs12_fields[field].encoding, value)) {
+				withdraw(image, field);
+				all = false;
+				continue;
+			}
+			image->value[field] = value;
+			vmcs12_set_add(image->known, field);
 		}
-		image->value[field] = value;
-		vmcs12_set_add(image->known, field);
+		/* With what is between the fields. */
+		image->vmcs12[place->place] = ((const u64 *)vmcs12)[place->place];
 	}
 
 	return all;
+}
+
+static void read_field(struct kn_image *image, void *vmcs12, u16 encoding,
+		       enum vmcs12_field field, unsigned long *changed)
+{
+	u64 value = kn_vmcs_read(encoding);
+
+	if (value == image->value[field])
+		return;
+
+	/* With bits that VMCS12 has not, the next copying out will clear them. */
+	image->value[field] = value;
+	vmcs12_field_write(image->vmcs12, field, value);
+	if (vmcs12_field_is_access_rights(field))
+		value &= VMCS12_AR_BYTES_MASK;
+	vmcs12_field_write(vmcs12, field, value);
+	vmcs12_set_add(changed, field);
 }
 
 /* With the shadow VMCS current: bring what the guest has changed to VMCS12. */
@@ -153,21 +189,18 @@ void kn_image_read(struct kn_image *image, void *vmcs12, unsigned long *changed,
 {
 	const struct kn_choice *choice = image->choice;
 	int nr = kn_image_nr_written(image);
-	u64 value;
 	int i;
 
-	for (i = 0; i < nr; i++) {
-		enum vmcs12_field field = choice->written[i];
-
-		value = kn_vmcs_read(vmcs12_fields[field].encoding);
-		if (value == image->value[field])
-			continue;
-
-		image->value[field] = value;
-		if (vmcs12_field_is_access_rights(field))
-			value &= VMCS12_AR_BYTES_MASK;
-		vmcs12_field_write(vmcs12, field, value);
-		vmcs12_set_add(changed, field);
-	}
+	for (i = 0; i < nr; i++)
+		read_field(image, vmcs12, choice->written[i].encoding, choice->written[i].field,
+			   changed);
 	counters->read += nr;
+}
+
+/* The same for @field alone, which is open for writing. */
+void kn_image_read_field(struct kn_image *image, void *vmcs12, enum vmcs12_field field,
+			 unsigned long *changed, struct kn_shadow_counters *counters)
+{
+	read_field(image, vmcs12, vmcs12_fields[field].encoding, field, changed);
+	counters->read++;
 }

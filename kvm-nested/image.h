@@ -16,9 +16,13 @@ struct kn_image {
 	const struct kn_choice *choice;	/* as the bitmaps have it... */
 	bool clean;			/* ... for a VMCS12 that is not dirty */
 	u32 fixed_generation;		/* of @choices */
-	/* What the shadow VMCS contained when it was last looked at. */
+	/*
+	 * Open fields that the shadow VMCS has: what they contained when last looked at,
+	 * and VMCS12 with the same.  The processor may keep bits that VMCS12 has not.
+	 */
 	unsigned long known[VMCS12_SET_LONGS];
 	u64 value[VMCS12_NR_FIELDS];
+	u64 vmcs12[VMCS12_NR_PLACES];
 	struct learn learn;
 	struct kn_choice choices[LEARN_NR_SETS];	/* one for each set of @learn */
 };
@@ -48,10 +52,13 @@ void kn_image_open(struct kn_image *image, const struct kn_choice *choice, bool 
 enum learn_result kn_image_trapped(struct kn_image *image, struct kvm_vcpu *vcpu, u64 vmptr,
 				   enum learn_access access, enum vmcs12_field field,
 				   struct kn_shadow_counters *counters);
+void kn_image_set(struct kn_image *image, enum vmcs12_field field, u64 value);
 int kn_image_find_change(const struct kn_image *image, const void *vmcs12, int i);
-bool kn_image_write(struct kn_image *image, const void *vmcs12,
+bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
 		    struct kn_shadow_counters *counters);
 void kn_image_read(struct kn_image *image, void *vmcs12, unsigned long *changed,
 		   struct kn_shadow_counters *counters);
+void kn_image_read_field(struct kn_image *image, void *vmcs12, enum vmcs12_field field,
+			 unsigned long *changed, struct kn_shadow_counters *counters);
 
 #endif /* _KVM_NESTED_IMAGE_H */

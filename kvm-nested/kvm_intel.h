@@ -88,6 +88,32 @@ static inline void *kn_cached_vmcs12(struct kvm_vcpu *vcpu)
 	return *kn_member(kn_nested(vcpu), nested_vmx, cached_vmcs12, void *);
 }
 
+static inline void kn_set_cached_vmcs12(struct kvm_vcpu *vcpu, void *page)
+{
+	*kn_member(kn_nested(vcpu), nested_vmx, cached_vmcs12, void *) = page;
+}
+
+/* Another VMCS12 becomes the current one, or none. */
+static inline void kn_set_current_vmptr(struct kvm_vcpu *vcpu, gpa_t vmptr)
+{
+	void *nested = kn_nested(vcpu);
+
+	*kn_member(nested, nested_vmx, current_vmptr, gpa_t) = vmptr;
+	*kn_member(nested, nested_vmx, posted_intr_nv, u16) = -1;
+	*kn_member(nested, nested_vmx, force_msr_bitmap_recalc, bool) = true;
+}
+
+static inline gpa_t kn_vmxon_ptr(struct kvm_vcpu *vcpu)
+{
+	return *kn_member(kn_nested(vcpu), nested_vmx, vmxon_ptr, gpa_t);
+}
+
+/* Of the current VMCS12: not zero after VMLAUNCH. */
+static inline u32 *kn_launch_state(struct kvm_vcpu *vcpu)
+{
+	return kn_member(kn_cached_vmcs12(vcpu), vmcs12, launch_state, u32);
+}
+
 /* KVM's copy of the VMCS12 that L2 reads and writes, while L2 runs. */
 static inline void *kn_cached_shadow_vmcs12(struct kvm_vcpu *vcpu)
 {
@@ -177,6 +203,23 @@ static inline bool kn_can_vmwrite_any_field(struct kvm_vcpu *vcpu)
 	return *kn_member(msrs, nested_vmx_msrs, misc_low, u32) & MSR_VMX_MISC_VMWRITE_ANY;
 }
 
+/* What L1 may read in its IA32_VMX_BASIC. */
+static inline u32 kn_vmcs12_revision(struct kvm_vcpu *vcpu)
+{
+	void *msrs = kn_nested(vcpu) + KN_OFFSET_nested_vmx_msrs;
+
+	return *kn_member(msrs, nested_vmx_msrs, basic, u64) & GENMASK(30, 0);
+}
+
+/* L1 may give its L2 a shadow VMCS. */
+static inline bool kn_may_shadow(struct kvm_vcpu *vcpu)
+{
+	void *msrs = kn_nested(vcpu) + KN_OFFSET_nested_vmx_msrs;
+
+	return *kn_member(msrs, nested_vmx_msrs, secondary_ctls_high, u32) &
+	       SECONDARY_EXEC_SHADOW_VMCS;
+}
+
 static inline bool kn_uses_evmcs(struct kvm_vcpu *vcpu)
 {
 #ifdef KN_KVM_HAS_EVMCS
@@ -185,6 +228,21 @@ static inline bool kn_uses_evmcs(struct kvm_vcpu *vcpu)
 #else
 	return false;
 #endif
+}
+
+/* L1 was offered Hyper-V's interfaces, enlightened VMCSs among them. */
+static inline bool kn_uses_hyperv(struct kvm_vcpu *vcpu)
+{
+#ifdef KN_KVM_HAS_EVMCS
+	return vcpu->arch.hyperv_enabled;
+#else
+	return false;
+#endif
+}
+
+static inline bool kn_in_smm(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.hflags & HF_SMM_MASK;
 }
 
 static inline bool kn_in_l2(struct kvm_vcpu *vcpu)
@@ -264,6 +322,29 @@ static inline void kn_vmclear(u64 region)
 		     : : "m"(region) : "cc", "memory");
 }
 
+/* With VMCS01 current: let L1 at the hardware shadow VMCS, or not. */
+
+static inline void kn_set_secondary_controls(struct kvm_vcpu *vcpu, u32 clear, u32 set)
+{
+	void *controls = kn_vmcs01(vcpu) + KN_OFFSET_loaded_vmcs_controls_shadow;
+	u32 *secondary = kn_member(controls, vmcs_controls_shadow, secondary_exec, u32);
+
+	*secondary = (*secondary & ~clear) | set;
+	kn_vmcs_write(SECONDARY_VM_EXEC_CONTROL, *secondary);
+}
+
+static inline void kn_enable_shadow_vmcs(struct kvm_vcpu *vcpu)
+{
+	kn_set_secondary_controls(vcpu, 0, SECONDARY_EXEC_SHADOW_VMCS);
+	kn_vmcs_write(VMCS_LINK_POINTER, kn_shadow_region(vcpu));
+}
+
+static inline void kn_disable_shadow_vmcs(struct kvm_vcpu *vcpu)
+{
+	kn_set_secondary_controls(vcpu, SECONDARY_EXEC_SHADOW_VMCS, 0);
+	kn_vmcs_write(VMCS_LINK_POINTER, KN_INVALID_GPA);
+}
+
 /*
  * A general-purpose register of the guest in the width of its mode.  KVM has
  * all of them in memory but RSP, which it fetches on demand.
@@ -300,6 +381,9 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	X(kvm, kvm_write_guest_virt_system,						\
 	  int (struct kvm_vcpu *, gva_t, void *, unsigned int, struct x86_exception *))	\
 	X(kvm, kvm_vcpu_gfn_to_hva, unsigned long (struct kvm_vcpu *, gfn_t))		\
+	X(kvm, kvm_vcpu_gfn_to_hva_prot,						\
+	  unsigned long (struct kvm_vcpu *, gfn_t, bool *))				\
+	X(kvm, kvm_vcpu_mark_page_dirty, void (struct kvm_vcpu *, gfn_t))		\
 	X(kvm, kvm_handle_memory_failure,						\
 	  int (struct kvm_vcpu *, int, struct x86_exception *))				\
 	X(kvm_intel, __loaded_vmcs_clear, void (void *))				\

@@ -36,16 +36,24 @@ void layout(void)
 	MEMBER(loaded_vmcs, shadow_vmcs);
 	MEMBER(loaded_vmcs, cpu);
 	MEMBER(loaded_vmcs, launched);
+	MEMBER(loaded_vmcs, controls_shadow);
+	MEMBER(vmcs_controls_shadow, secondary_exec);
 	MEMBER(nested_vmx, vmcs02);
 	MEMBER(nested_vmx, need_vmcs12_to_shadow_sync);
 	MEMBER(nested_vmx, vmxon);
+	MEMBER(nested_vmx, vmxon_ptr);
 	MEMBER(nested_vmx, current_vmptr);
+	MEMBER(nested_vmx, posted_intr_nv);
+	MEMBER(nested_vmx, force_msr_bitmap_recalc);
 	MEMBER(nested_vmx, cached_vmcs12);
 	MEMBER(nested_vmx, cached_shadow_vmcs12);
 	MEMBER(nested_vmx, dirty_vmcs12);
 	MEMBER(nested_vmx, need_sync_vmcs02_to_vmcs12_rare);
 	MEMBER(nested_vmx, msrs);
 	MEMBER(nested_vmx_msrs, misc_low);
+	MEMBER(nested_vmx_msrs, basic);
+	MEMBER(nested_vmx_msrs, secondary_ctls_high);
+	MEMBER(vmcs12, launch_state);
 #ifdef HAVE_HV_EVMCS_VMPTR
 	MEMBER(nested_vmx, hv_evmcs_vmptr);
 #endif

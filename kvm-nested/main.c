@@ -43,6 +43,9 @@ MODULE_PARM_DESC(enable, "adopt the vCPUs of L1 hypervisors; 0 gives all of them
 module_param_named(vmaccess, kn_vmaccess_enable, bool, 0644);
 MODULE_PARM_DESC(vmaccess, "emulate VMREAD and VMWRITE here (bool, default Y)");
 
+module_param_named(vmptr, kn_vmptr_enable, bool, 0644);
+MODULE_PARM_DESC(vmptr, "keep the copies of several VMCSs (bool, default Y)");
+
 module_param_named(pages, kn_pages_enable, bool, 0644);
 MODULE_PARM_DESC(pages, "remember where the pages are that VM entries need (bool, default Y)");
 

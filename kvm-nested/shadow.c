@@ -110,11 +110,26 @@ void kn_shadow_reload(struct kn_vcpu *kv)
 /* L1's read of @field has trapped; if it can write the field, VMCS12 lags behind. */
 void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field)
 {
+	unsigned long changed[VMCS12_SET_LONGS] = {};
 	struct kn_shadow *shadow = &kv->shadow;
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	unsigned long flags;
 
-	if (shadow->active && vmcs12_set_has(kn_image_open_for_writing(&shadow->image),
-					     vmcs12_field_base(field)))
-		kn_shadow_reload(kv);
+	field = vmcs12_field_base(field);
+	if (!vmcs12_set_has(kn_image_open_for_writing(&shadow->image), field))
+		return;
+
+	local_irq_save(flags);
+	if (shadow->active && kn_shadow_is_live(vcpu)) {
+		kv->counters.shadow.copied_in++;
+		kn_shadow_enter(vcpu);
+		kn_image_read_field(&shadow->image, kn_cached_vmcs12(vcpu), field, changed,
+				    &kv->counters.shadow);
+		kn_shadow_exit(vcpu);
+	}
+	local_irq_restore(flags);
+
+	changes_take_effect(kv, changed);
 }
 
 /* Choose the fields of the current VMCS12 and let L1 at them, and at no others. */
@@ -144,13 +159,15 @@ static bool write_changes(struct kn_vcpu *kv)
 	struct kn_image *image = &kv->shadow.image;
 	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
 	bool all;
+	int i;
 
-	if (kn_image_find_change(image, vmcs12, 0) == image->choice->nr_fields)
+	i = kn_image_find_change(image, vmcs12, 0);
+	if (i == image->choice->nr_places)
 		return true;
 
 	kv->counters.shadow.copied_out++;
 	kn_shadow_enter(kv->vcpu);
-	all = kn_image_write(image, vmcs12, &kv->counters.shadow);
+	all = kn_image_write(image, vmcs12, i, &kv->counters.shadow);
 	kn_shadow_exit(kv->vcpu);
 	return all;
 }
@@ -239,7 +256,8 @@ void kn_shadow_written(struct kn_vcpu *kv, enum vmcs12_field field)
 
 	/* If it is given back right after this, the field is handed over with the others. */
 	field = vmcs12_field_base(field);
-	if (!kn_has_shadow_vmcs(vcpu) || (shadow->active && !vmcs12_set_has(shadow->image.known, field)))
+	if (!kn_has_shadow_vmcs(vcpu) ||
+	    (shadow->active && !vmcs12_set_has(shadow->image.known, field)))
 		return;
 
 	local_irq_save(flags);
@@ -248,7 +266,7 @@ void kn_shadow_written(struct kn_vcpu *kv, enum vmcs12_field field)
 		value = vmcs12_field_read(kn_cached_vmcs12(vcpu), field);
 		kn_shadow_enter(vcpu);
 		kn_vmcs_write(vmcs12_fields[field].encoding, value);
-		shadow->image.value[field] = value;
+		kn_image_set(&shadow->image, field, value);
 		/* Stock KVM wants it clear whenever it is not in use. */
 		if (!shadow->active)
 			kn_vmclear(kn_shadow_region(vcpu));

@@ -143,13 +143,15 @@ static bool write_changes(struct kn_vcpu *kv)
 	const void *vmcs12 = kn_cached_shadow_vmcs12(kv->vcpu);
 	struct kn_image *image = &shadow02->image;
 	bool all;
+	int i;
 
-	if (kn_image_find_change(image, vmcs12, 0) == image->choice->nr_fields)
+	i = kn_image_find_change(image, vmcs12, 0);
+	if (i == image->choice->nr_places)
 		return true;
 
 	kv->counters.shadow_l2.copied_out++;
 	kn_vmptrld(virt_to_phys(shadow02->region));
-	all = kn_image_write(image, vmcs12, &kv->counters.shadow_l2);
+	all = kn_image_write(image, vmcs12, i, &kv->counters.shadow_l2);
 	kn_vmclear(virt_to_phys(shadow02->region));
 	kn_vmptrld(kn_vmcs_region(kn_vmcs02(kv->vcpu)));
 	return all;

@@ -109,6 +109,9 @@ static int counters_show(struct seq_file *m, void *unused)
 	show_shadow(m, "shadow", &c->shadow);
 	show_shadow(m, "shadow_l2", &c->shadow_l2);
 	show(m, "shadow_l2", "unreadable", NULL, c->shadow_l2_unreadable);
+	show(m, "vmptr", "kept", NULL, c->vmptr_kept);
+	show(m, "vmptr", "new", NULL, c->vmptr_new);
+	show(m, "vmptr", "stock", NULL, c->vmptr_stock);
 	show(m, "pages", "kept", NULL, c->pages_kept);
 	show(m, "pages", "new", NULL, c->pages_new);
 	show(m, "pages", "stale", NULL, c->pages_stale);

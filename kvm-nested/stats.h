@@ -50,6 +50,9 @@ struct kn_counters {
 	struct kn_shadow_counters shadow;
 	struct kn_shadow_counters shadow_l2;
 	u64 shadow_l2_unreadable;
+	u64 vmptr_kept;
+	u64 vmptr_new;
+	u64 vmptr_stock;
 	u64 pages_kept;
 	u64 pages_new;
 	u64 pages_stale;

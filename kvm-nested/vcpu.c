@@ -140,6 +140,7 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
 
 	/* Stock KVM may have run L2 since. */
 	memset(kv->fresh, 0, sizeof(kv->fresh));
+	kn_vmptr_adopt(kv);
 
 	spin_lock(&kn_lock);
 	kv->counters.adopted++;
@@ -169,6 +170,7 @@ void kn_vcpu_release(struct kvm_vcpu *vcpu)
 	if (kv) {
 		kn_shadow_leave(kv);
 		kn_vmcs02_leave(kv);
+		kn_vmptr_leave(kv);
 		release(kv);
 	}
 	spin_unlock(&kn_lock);
@@ -178,6 +180,7 @@ static void free_vcpu(struct rcu_head *rcu)
 {
 	struct kn_vcpu *kv = container_of(rcu, struct kn_vcpu, rcu);
 
+	kn_vmptr_leave(kv);
 	kn_shadow02_free(kv);
 	kn_shadow_free(kv);
 	kvfree(kv);

@@ -14,6 +14,7 @@
 #include "shadow.h"
 #include "shadow02.h"
 #include "stats.h"
+#include "vmptr.h"
 
 struct kn_vm {
 	struct list_head node;		/* in the list of VMs, or of dead VMs */
@@ -37,6 +38,7 @@ struct kn_vcpu {
 	/* Lazily kept fields of which VMCS12 has the value nevertheless, see vmcs02.c. */
 	unsigned long fresh[VMCS12_SET_LONGS];
 	struct kn_pages pages;
+	struct kn_vmptr vmptr;
 };
 
 /* At a VMX-instruction exit. */

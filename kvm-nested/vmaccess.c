@@ -6,18 +6,14 @@
  * nothing has changed yet; then it follows the SDM's description of the
  * instruction (volume 3, "VMX Instructions"), check by check.
  */
+#include "insn.h"
 #include "kvm_intel.h"
-#include "operand.h"
 #include "vmaccess.h"
 #include "vmcs02.h"
 
 /* SDM volume 3, "VM Instruction Error Numbers". */
 #define VMXERR_UNSUPPORTED_COMPONENT	12
 #define VMXERR_READ_ONLY_COMPONENT	13
-
-#define VMX_STATUS_FLAGS							\
-	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF |	\
-	 X86_EFLAGS_SF | X86_EFLAGS_OF)
 
 bool kn_vmaccess_enable = true;
 
@@ -28,7 +24,6 @@ struct vmaccess {
 	void *vmcs12;		/* where the field is */
 	struct operand_info info;
 	enum vmcs12_field field;
-	gva_t gva;		/* of a memory operand, once translated */
 };
 
 static int vmaccess_fallback(struct kn_vcpu *kv, enum kn_fallback cause)
@@ -66,60 +61,10 @@ static int vmaccess_decode(struct kn_vcpu *kv, struct vmaccess *access, u64 *by_
 	access->field = vmcs12_field_find(kn_read_reg(vcpu, access->info.reg2));
 	(access->by_l2 ? by_l2 : by_l1)[access->field]++;
 
-	if (!access->info.is_reg &&
-	    (access->info.segment >= OPERAND_NR_SEGS || kn_has_lam(vcpu)))
+	if (!access->info.is_reg && !kn_insn_translates(vcpu, &access->info))
 		return vmaccess_fallback(kv, KN_FALLBACK_OPERAND);
 
 	return 0;
-}
-
-static int vmx_status(struct kvm_vcpu *vcpu, unsigned long status)
-{
-	unsigned long rflags = kn_call(vmx_get_rflags)(vcpu);
-
-	kn_call(vmx_set_rflags)(vcpu, (rflags & ~VMX_STATUS_FLAGS) | status);
-	return kn_call(kvm_skip_emulated_instruction)(vcpu);
-}
-
-static int vmx_succeed(struct kvm_vcpu *vcpu)
-{
-	return vmx_status(vcpu, 0);
-}
-
-static int vmx_fail_invalid(struct kvm_vcpu *vcpu)
-{
-	return vmx_status(vcpu, X86_EFLAGS_CF);
-}
-
-/*
- * The error number needs no copy to the hardware shadow VMCS, which never has it.
- * That of an L2 goes to the VMCS12 of L1, not to its own: so it does in stock KVM.
- */
-static int vmx_fail_valid(struct kvm_vcpu *vcpu, u32 error)
-{
-	vmcs12_field_write(kn_cached_vmcs12(vcpu), VMCS12_VM_INSTRUCTION_ERROR, error);
-	return vmx_status(vcpu, X86_EFLAGS_ZF);
-}
-
-/*
- * False, with the exception queued, if the instruction may not be executed.
- * What the processor checks before the VM exit, real and compatibility mode
- * among it, cannot be at fault any more.
- */
-static bool vmaccess_permitted(struct kvm_vcpu *vcpu)
-{
-	if (!kn_in_vmx_operation(vcpu)) {
-		kn_call(kvm_queue_exception)(vcpu, UD_VECTOR);
-		return false;
-	}
-
-	/* The privilege level is SS's DPL, bits 6:5. */
-	if (kn_vmcs_read(GUEST_SS_AR_BYTES) >> 5 & 3) {
-		kn_call(kvm_queue_exception_e)(vcpu, GP_VECTOR, 0);
-		return false;
-	}
-
-	return true;
 }
 
 /* Whether there is a VMCS12: L1's current one, or the one that L2's link pointer names. */
@@ -127,46 +72,6 @@ static bool vmaccess_has_vmcs12(const struct vmaccess *access)
 {
 	return (access->by_l2 ? kn_link_pointer(access->vcpu) : kn_current_vmptr(access->vcpu)) !=
 	       KN_INVALID_GPA;
-}
-
-/* False, with the exception queued, if segmentation forbids the memory operand. */
-static bool vmaccess_translate(struct vmaccess *access, bool write)
-{
-	const struct operand_info *info = &access->info;
-	struct kvm_vcpu *vcpu = access->vcpu;
-	struct operand_access mode = {
-		.long_mode = kn_in_long_mode(vcpu),
-		.write = write,
-		.linear_bits = kn_linear_bits(vcpu),
-		.size = vmaccess_size(access),
-	};
-	struct operand_segment seg = {};
-	u64 base = 0, index = 0, offset;
-	u64 linear;
-	int vector;
-
-	if (info->has_base)
-		base = kn_read_reg(vcpu, info->base);
-	if (info->has_index)
-		index = kn_read_reg(vcpu, info->index);
-	offset = operand_offset(info, kn_vmcs_read(EXIT_QUALIFICATION), base, index);
-
-	/* Fields of consecutive segments are two encodings apart. */
-	if (!mode.long_mode || info->segment >= OPERAND_SEG_FS)
-		seg.base = kn_vmcs_read(GUEST_ES_BASE + 2 * info->segment);
-	if (!mode.long_mode) {
-		seg.limit = kn_vmcs_read(GUEST_ES_LIMIT + 2 * info->segment);
-		seg.access_rights = kn_vmcs_read(GUEST_ES_AR_BYTES + 2 * info->segment);
-	}
-
-	vector = operand_linear(info, &seg, &mode, offset, &linear);
-	if (vector != OPERAND_OK) {
-		kn_call(kvm_queue_exception_e)(vcpu, vector, 0);
-		return false;
-	}
-
-	access->gva = linear;
-	return true;
 }
 
 /* These two are rare, and their stack frames not for everybody. */
@@ -201,20 +106,21 @@ static int vmread(struct kn_vcpu *kv)
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	struct x86_exception e;
 	struct vmaccess access;
+	gva_t gva;
 	u64 value;
 	int r;
 
 	if (vmaccess_decode(kv, &access, kv->counters.vmread, kv->counters.l2vmread))
 		return KN_STOCK;
 
-	if (!vmaccess_permitted(vcpu))
+	if (!kn_insn_permitted(vcpu))
 		return 1;
 
 	if (!vmaccess_has_vmcs12(&access))
-		return vmx_fail_invalid(vcpu);
+		return kn_insn_fail_invalid(vcpu);
 
 	if (access.field == VMCS12_NO_FIELD)
-		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
+		return kn_insn_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
 
 	if (access.by_l2)
 		kn_shadow02_trapped(kv, LEARN_READ, access.field);
@@ -224,18 +130,17 @@ static int vmread(struct kn_vcpu *kv)
 
 	if (access.info.is_reg) {
 		kn_write_reg(vcpu, access.info.reg1, value);
-		return vmx_succeed(vcpu);
+		return kn_insn_succeed(vcpu);
 	}
 
-	if (!vmaccess_translate(&access, true))
+	if (!kn_insn_translate(vcpu, &access.info, vmaccess_size(&access), true, &gva))
 		return 1;
 
-	r = kn_call(kvm_write_guest_virt_system)(vcpu, access.gva, &value,
-						 vmaccess_size(&access), &e);
+	r = kn_call(kvm_write_guest_virt_system)(vcpu, gva, &value, vmaccess_size(&access), &e);
 	if (r)
 		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
 
-	return vmx_succeed(vcpu);
+	return kn_insn_succeed(vcpu);
 }
 
 int kn_vmread(struct kn_vcpu *kv)
@@ -289,35 +194,35 @@ static int vmwrite(struct kn_vcpu *kv)
 	struct x86_exception e;
 	struct vmaccess access;
 	u64 value = 0;
+	gva_t gva;
 	int r;
 
 	if (vmaccess_decode(kv, &access, kv->counters.vmwrite, kv->counters.l2vmwrite) ||
 	    vmwrite_needs_stock(kv, &access))
 		return KN_STOCK;
 
-	if (!vmaccess_permitted(vcpu))
+	if (!kn_insn_permitted(vcpu))
 		return 1;
 
 	if (!vmaccess_has_vmcs12(&access))
-		return vmx_fail_invalid(vcpu);
+		return kn_insn_fail_invalid(vcpu);
 
 	if (access.info.is_reg) {
 		value = kn_read_reg(vcpu, access.info.reg1);
 	} else {
-		if (!vmaccess_translate(&access, false))
+		if (!kn_insn_translate(vcpu, &access.info, vmaccess_size(&access), false, &gva))
 			return 1;
 
-		r = kn_call(kvm_read_guest_virt)(vcpu, access.gva, &value,
-						 vmaccess_size(&access), &e);
+		r = kn_call(kvm_read_guest_virt)(vcpu, gva, &value, vmaccess_size(&access), &e);
 		if (r)
 			return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
 	}
 
 	if (access.field == VMCS12_NO_FIELD)
-		return vmx_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
+		return kn_insn_fail_valid(vcpu, VMXERR_UNSUPPORTED_COMPONENT);
 
 	if (!vmwrite_allowed(&access))
-		return vmx_fail_valid(vcpu, VMXERR_READ_ONLY_COMPONENT);
+		return kn_insn_fail_valid(vcpu, VMXERR_READ_ONLY_COMPONENT);
 
 	if (vmcs12_field_is_access_rights(access.field))
 		value &= VMCS12_AR_BYTES_MASK;
@@ -328,7 +233,7 @@ static int vmwrite(struct kn_vcpu *kv)
 	else
 		vmwrite_takes_effect(kv, access.field);
 
-	return vmx_succeed(vcpu);
+	return kn_insn_succeed(vcpu);
 }
 
 int kn_vmwrite(struct kn_vcpu *kv)

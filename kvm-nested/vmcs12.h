@@ -54,6 +54,9 @@ struct vmcs12_field_info {
 	u64 mask;	/* the bits that the field has */
 };
 
+/* All fields are in so many times eight bytes, none in more than one of these. */
+#define VMCS12_NR_PLACES	125
+
 /* Some processors drop the reserved bits of access rights; KVM always does. */
 #define VMCS12_AR_BYTES_MASK	0x1f0ff
 

@@ -27,6 +27,10 @@
  *	shadow.written		VMWRITEs in these visits
  *	shadow_l2.*		the same for an L2 that L1 gives a shadow VMCS
  *	shadow_l2.unreadable	VM entries with L1's VMREAD or VMWRITE bitmap in no memory
+ *	vmptr.kept		VMPTRLDs and VMCLEARs with which L1 went to or left a VMCS
+ *				whose copy is kept
+ *	vmptr.new		VMPTRLDs of one that was not
+ *	vmptr.stock		VMPTRLDs and VMCLEARs left to stock for any other reason
  *	pages.kept		pages of L1 that a VM entry needed and that were known
  *	pages.new		... that were left to stock: not known
  *	pages.stale		... the VM's memory has changed since

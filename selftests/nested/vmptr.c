@@ -213,8 +213,8 @@ int main(int argc, char *argv[])
 
 	kn_run(vcpu);
 
-	KN_COUNTED(vm, "exit.VMCLEAR.stock", 15);
-	KN_COUNTED(vm, "exit.VMPTRLD.stock", 50);
+	KN_COUNTED(vm, "exit.VMCLEAR.stock", 5);
+	KN_COUNTED(vm, "exit.VMPTRLD.stock", 10);
 	KN_COUNTED(vm, "exit.VMPTRST.stock", 10);
 	KN_COUNTED(vm, "vmread.TSC_OFFSET", 7 * NR_VMCS);
 	KN_COUNTED(vm, "exit.VMREAD.module", 7 * NR_VMCS);

@@ -116,6 +116,7 @@ enum code {
 #define OP_LAUNCH	0x08	/* OP_RUN: VMLAUNCH, otherwise what fits */
 #define OP_RESUME	0x10	/* ... VMRESUME */
 #define OP_CLEAR	0x20	/* VMCLEAR of the current VMCS before, see exclude.c */
+#define OP_INVEPT	0x40	/* OP_POKE: and INVEPT, see exclude.c */
 
 #define OP_NR_VALUES	4
 #define NO_REG		0xff

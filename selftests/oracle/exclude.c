@@ -63,18 +63,47 @@ bool exclude_operand(uint64_t address, bool written)
 	return written && address % 4096 > 4096 - 8;
 }
 
-/*
- * The exit qualification, after an exit of L2 with a register operand where memory was possible:
- * the processor leaves something there, mostly what the exit before had, which may have been L0's.
- */
-bool exclude_qualification(uint32_t reason, uint32_t insn_info)
+static bool has_insn_info(uint32_t reason)
 {
-	return (reason == EXIT_REASON_VMREAD || reason == EXIT_REASON_VMWRITE) &&
-	       insn_info & INFO_IS_REG;
+	switch (reason) {
+	case EXIT_REASON_VMCLEAR:
+	case EXIT_REASON_VMPTRLD ... EXIT_REASON_VMREAD:
+	case EXIT_REASON_VMWRITE:
+	case EXIT_REASON_VMON:
+	case EXIT_REASON_GDTR_IDTR:
+	case EXIT_REASON_LDTR_TR:
+	case EXIT_REASON_INVEPT:
+	case EXIT_REASON_INVVPID:
+	case EXIT_REASON_INVPCID:
+		return true;
+	default:
+		return false;
+	}
 }
 
-/* L1 makes that qualification one value, for whoever reads it later. If it can't, L2 must not. */
-bool exclude_register_operand(void)
+/*
+ * What an exit of L2 leaves in fields that say nothing of this exit is mostly what the exit before
+ * had, which may have been L0's: the qualification after VMREAD and VMWRITE with a register operand
+ * where memory was possible; and where L2 has a shadow VMCS, so that its accesses may or may not
+ * exit to L0, what they would have told of their operands.
+ */
+bool exclude_exit_field(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2)
+{
+	switch (field) {
+	case EXIT_QUALIFICATION:
+		return (reason == EXIT_REASON_VMREAD || reason == EXIT_REASON_VMWRITE) &&
+		       insn_info & INFO_IS_REG;
+	case VMX_INSTRUCTION_INFO:
+		return cpu2 & SECONDARY_EXEC_SHADOW_VMCS && !has_insn_info(reason);
+	case GUEST_LINEAR_ADDRESS:
+		return cpu2 & SECONDARY_EXEC_SHADOW_VMCS && reason != EXIT_REASON_EPT_VIOLATION;
+	default:
+		return false;
+	}
+}
+
+/* L1 makes these fields one value, for whoever reads them later. If it can't, L2 must not. */
+bool exclude_vmcs_access(void)
 {
 	return !the_state()->writes_read_only;
 }
@@ -97,4 +126,13 @@ void exclude_events(struct kvm_vcpu_events *events)
 unsigned int exclude_vmxoff(void)
 {
 	return OP_CLEAR;
+}
+
+/*
+ * A change of EPT12 without INVEPT: stock KVM comes across it when L1 loads or clears a VMCS, where
+ * processors, and the module, go on with what they have cached.
+ */
+unsigned int exclude_stale_ept12(void)
+{
+	return OP_INVEPT;
 }

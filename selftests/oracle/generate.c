@@ -489,12 +489,13 @@ static void add_injection(void)
 	add_access(true, VM_ENTRY_INTR_INFO_FIELD, 0, 0);
 }
 
-static void add_poke(uint64_t address, uint64_t value, const char *what)
+static struct op *add_poke(uint64_t address, uint64_t value, const char *what)
 {
 	struct op *op = new_op(OP_POKE, "%s: [%#lx] = %#lx", what, address, value);
 
 	op->address = address;
 	op->poke[0] = value;
+	return op;
 }
 
 /* Something that L1 keeps in memory for the processor. */
@@ -503,6 +504,7 @@ static void add_memory_change(void)
 	unsigned int page, entry;
 	const struct kn_field *field;
 	uint64_t value;
+	struct op *op;
 
 	switch (pick(&g.dice, 8)) {
 	case 0 ... 3:
@@ -511,7 +513,8 @@ static void add_memory_change(void)
 		value = percent(&g.dice, 70) ? pick(&g.dice, 256) : roll(&g.dice);
 		if (percent(&g.dice, 80))
 			value |= PAGE_AT(P_L2_DATA + pick(&g.dice, 4));
-		add_poke(PAGE_AT(P_EPT_PT) + 8 * page, value, "EPT12 entry");
+		op = add_poke(PAGE_AT(P_EPT_PT) + 8 * page, value, "EPT12 entry");
+		op->flags |= exclude_stale_ept12();
 		if (percent(&g.dice, 60))
 			add_invalidate();
 		break;
@@ -678,7 +681,8 @@ void program_make(uint64_t seed, const bool *keep)
 	for (unsigned int i = 0; i < NR_REGS; i++)
 		state->regs[i] = roll(&g.dice);
 	for (unsigned int page = P_MSR_BITMAP; page <= P_VMWRITE_BITMAP; page++) {
-		unsigned int chance = pick(&g.dice, 4);
+		bool shadowing = page == P_VMREAD_BITMAP || page == P_VMWRITE_BITMAP;
+		unsigned int chance = shadowing && percent(&g.dice, 50) ? 0 : pick(&g.dice, 4);
 		uint64_t *words = (uint64_t *)PAGE_AT(page);
 
 		/* None, all, or some of the bits. */

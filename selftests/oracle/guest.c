@@ -41,6 +41,15 @@ static uint64_t try_vmwrite(uint64_t field, uint64_t value)
 	return TRY("vmwrite %[value], %[field]", [field] "r" (field), [value] "r" (value));
 }
 
+/* Of all contexts, if this L1 may. */
+static uint64_t try_invept(void)
+{
+	static const uint64_t descriptor[2];
+
+	return TRY("invept (%[descriptor]), %[type]", [descriptor] "r" (descriptor),
+		   [type] "r" (2ull));
+}
+
 static void log_field(uint32_t field)
 {
 	uint64_t value = 0;
@@ -136,16 +145,22 @@ static void check_host_state(void)
 	state->host_state[HOST_STATE_DR7] = get_host_state(HOST_STATE_DR7);
 }
 
-/* Where the qualification is to be excluded it is made one value, for whoever reads it later. */
-static void settle_qualification(void)
+/* What is to be excluded of the exit information is made one value, for whoever reads it later. */
+static void settle_exit_fields(void)
 {
-	uint64_t reason = 0, insn_info = 0;
+	static const uint32_t fields[] = {
+		EXIT_QUALIFICATION, VMX_INSTRUCTION_INFO, GUEST_LINEAR_ADDRESS,
+	};
+	uint64_t reason = 0, insn_info = 0, cpu2 = 0;
 
-	if (the_state()->writes_read_only &&
-	    try_vmread(VM_EXIT_REASON, &reason) == VM_SUCCEED &&
-	    try_vmread(VMX_INSTRUCTION_INFO, &insn_info) == VM_SUCCEED &&
-	    exclude_qualification(reason, insn_info))
-		try_vmwrite(EXIT_QUALIFICATION, 0);
+	if (!the_state()->writes_read_only || try_vmread(VM_EXIT_REASON, &reason) != VM_SUCCEED ||
+	    try_vmread(VMX_INSTRUCTION_INFO, &insn_info) != VM_SUCCEED ||
+	    try_vmread(SECONDARY_VM_EXEC_CONTROL, &cpu2) != VM_SUCCEED)
+		return;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
+		if (exclude_exit_field(fields[i], reason, insn_info, cpu2))
+			try_vmwrite(fields[i], 0);
 }
 
 static void log_exit(void)
@@ -179,7 +194,7 @@ static void execute(uint64_t rip, unsigned int flags)
 	outcome = state->flags & KN_ALU_FLAGS;
 	/* An exit to a wrong HOST_RIP is a fault. */
 	if (state->event != EVENT_NONE)
-		settle_qualification();
+		settle_exit_fields();
 	log_item(LOG_FLAGS, 0, state->flags);
 	if (state->event == EVENT_FAULT) {
 		log_item(LOG_VECTOR, 0, state->vector);
@@ -347,6 +362,8 @@ static void interpret(const struct op *op)
 		break;
 	case OP_POKE:
 		*(volatile uint64_t *)op->address = op->poke[0];
+		if (op->flags & OP_INVEPT)
+			try_invept();
 		break;
 	case OP_LOOK:
 		log_item(LOG_MEMORY, 0, *(volatile uint64_t *)op->address);

@@ -161,7 +161,7 @@ static void log_nested_state(struct kvm_nested_state *state)
 {
 	struct kvm_vmx_nested_state_data *data = state->data.vmx;
 	uint8_t *vmcs12 = data->vmcs12;
-	uint32_t reason, insn_info;
+	uint32_t reason, insn_info, cpu2;
 
 	log_item(LOG_STATE, 0, state->flags);
 	log_item(LOG_STATE, 1, state->size);
@@ -175,8 +175,14 @@ static void log_nested_state(struct kvm_nested_state *state)
 		memcpy(words, data->vmcs12, sizeof(words));
 		memcpy(&reason, vmcs12 + field_offset(VM_EXIT_REASON), sizeof(reason));
 		memcpy(&insn_info, vmcs12 + field_offset(VMX_INSTRUCTION_INFO), sizeof(insn_info));
-		if (exclude_qualification(reason, insn_info))
+		memcpy(&cpu2, vmcs12 + field_offset(SECONDARY_VM_EXEC_CONTROL), sizeof(cpu2));
+		if (exclude_exit_field(EXIT_QUALIFICATION, reason, insn_info, cpu2))
 			words[field_offset(EXIT_QUALIFICATION) / 8] = 0;
+		if (exclude_exit_field(GUEST_LINEAR_ADDRESS, reason, insn_info, cpu2))
+			words[field_offset(GUEST_LINEAR_ADDRESS) / 8] = 0;
+		if (exclude_exit_field(VMX_INSTRUCTION_INFO, reason, insn_info, cpu2))
+			memset((char *)words + field_offset(VMX_INSTRUCTION_INFO), 0,
+			       sizeof(insn_info));
 		log_words(LOG_VMCS, 0x1000, words, sizeof(words));
 	}
 	if (state->size > sizeof(*state) + sizeof(data->vmcs12))

@@ -112,7 +112,7 @@ static void vmcs_access(struct dice *dice, char *name)
 	const struct kn_field *field = &kn_fields[percent(dice, 60) ? often :
 						  pick(dice, KN_NR_FIELDS)];
 	uint64_t encoding = field->encoding;
-	bool in_register = percent(dice, 50) && !exclude_register_operand();
+	bool in_register = percent(dice, 50);
 	bool write = percent(dice, 50);
 
 	if (percent(dice, 12))
@@ -234,7 +234,7 @@ static void make_insn(struct dice *dice, char *name)
 {
 	uint32_t msr;
 
-	switch (pick(dice, 23)) {
+	switch (pick(dice, 26)) {
 	case 20 ... 22:
 		segment_load(dice, name);
 		break;
@@ -260,6 +260,9 @@ static void make_insn(struct dice *dice, char *name)
 		control_register(dice, name);
 		break;
 	case 8 ... 10:
+	case 23 ... 25:
+		if (exclude_vmcs_access())
+			break;
 		vmcs_access(dice, name);
 		break;
 	case 11 ... 12:

@@ -39,10 +39,12 @@ static inline bool percent(struct dice *dice, unsigned int n)
 uint64_t exclude_value(uint32_t field, uint64_t value);
 bool exclude_msr(uint32_t msr);
 bool exclude_operand(uint64_t address, bool written);
-bool exclude_qualification(uint32_t reason, uint32_t insn_info);
-bool exclude_register_operand(void);
+bool exclude_exit_field(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2);
+bool exclude_vmcs_access(void);
 /* Flags of an op that is a VMXOFF. */
 unsigned int exclude_vmxoff(void);
+/* Flags of an op that changes EPT12. */
+unsigned int exclude_stale_ept12(void);
 struct kvm_vcpu_events;
 void exclude_events(struct kvm_vcpu_events *events);
 

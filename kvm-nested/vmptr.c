@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VMPTRLD and VMCLEAR of an L1 that goes from one of its VMCS12s to another.
+ *
+ * Stock KVM has a copy of the current VMCS12 only.  It writes all of that page to
+ * L1's memory and reads all of the next one, rebuilds VMCS02 whatever is entered
+ * next, and forgets where the EPT02s of all VMCS12s are.
+ *
+ * The module keeps the copies of a few VMCS12s.  L1's memory is brought up to date
+ * at the same moments as by stock KVM, and is the truth for a VMCS12 that is not
+ * current: nothing has to be done about one that is only kept, by whoever saves the
+ * VM or takes the vCPU back.  So no more is saved than the bytes that fields are
+ * not in, and what depends on whether a VMCS12 has changed: if nobody has written
+ * to it, and no other was entered, VMCS02 is still right.  EPT02s stay: VMPTRLD and
+ * VMCLEAR don't invalidate mappings (SDM volume 3, "Operations that Invalidate
+ * Cached Mappings").
+ *
+ * What is out of the ordinary is left to stock KVM before anything has changed.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "insn.h"
+#include "kvm_intel.h"
+#include "vcpu.h"
+#include "vmaccess.h"
+#include "vmcs02.h"
+
+bool kn_vmptr_enable = true;
+
+/* Anything is in so many words of VMCS12, the header in the first; a few at a time. */
+#define AT_ONCE		4
+#define NR_WORDS	round_up(VMCS12_NR_PLACES, AT_ONCE)
+
+/* The operand of the instruction, if it can be one of a VMCS12 that is not special. */
+static int read_pointer(struct kvm_vcpu *vcpu, gpa_t *vmptr)
+{
+	struct operand_info info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
+	struct x86_exception e;
+	gva_t gva;
+	int r;
+
+	if (!kn_insn_translates(vcpu, &info))
+		return KN_STOCK;
+	if (!kn_insn_permitted(vcpu) ||
+	    !kn_insn_translate(vcpu, &info, sizeof(*vmptr), false, &gva))
+		return 1;
+
+	r = kn_call(kvm_read_guest_virt)(vcpu, gva, vmptr, sizeof(*vmptr), &e);
+	if (r)
+		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
+
+	if (!PAGE_ALIGNED(*vmptr) || *vmptr >> vcpu->arch.maxphyaddr ||
+	    *vmptr == kn_vmxon_ptr(vcpu))
+		return KN_STOCK;
+	return 0;
+}
+
+static struct kn_kept *find_kept(struct kn_vmptr *vmptr, gpa_t gpa)
+{
+	int i;
+
+	for (i = 0; i < KN_NR_KEPT; i++)
+		if (vmptr->kept[i].gpa == gpa && vmptr->kept[i].page)
+			return &vmptr->kept[i];
+
+	return NULL;
+}
+
+static struct kn_kept *oldest_kept(struct kn_vmptr *vmptr)
+{
+	struct kn_kept *oldest = &vmptr->kept[0];
+	int i;
+
+	for (i = 1; i < KN_NR_KEPT; i++)
+		if (vmptr->kept[i].used < oldest->used)
+			oldest = &vmptr->kept[i];
+
+	return oldest;
+}
+
+/* Where the page of L1 is in the VM's owner; NULL if it is nowhere, or read-only. */
+static u64 __user *user_page(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	unsigned long hva;
+	bool writable;
+
+	hva = kn_call(kvm_vcpu_gfn_to_hva_prot)(vcpu, gpa_to_gfn(gpa), &writable);
+	if (kvm_is_error_hva(hva) || !writable)
+		return NULL;
+	return (u64 __user *)hva;
+}
+
+/* With user access begun: read as many words as are compared at once. */
+#define unsafe_get_words(words, from, label)					\
+do {										\
+	unsafe_get_user((words)[0], &(from)[0], label);				\
+	unsafe_get_user((words)[1], &(from)[1], label);				\
+	unsafe_get_user((words)[2], &(from)[2], label);				\
+	unsafe_get_user((words)[3], &(from)[3], label);				\
+} while (0)
+
+static __always_inline bool differ(const u64 *words, const u64 *page)
+{
+	return ((words[0] ^ page[0]) | (words[1] ^ page[1]) | (words[2] ^ page[2]) |
+		(words[3] ^ page[3])) != 0;
+}
+
+/* Bring L1's memory up to date.  False if it can't be reached. */
+static bool write_page(struct kvm_vcpu *vcpu, gpa_t gpa, const u64 *page)
+{
+	u64 __user *to = user_page(vcpu, gpa);
+	bool changed = false;
+	u64 words[AT_ONCE];
+	int i, w;
+
+	if (!to || !user_access_begin(to, PAGE_SIZE))
+		return false;
+	for (i = 0; i < NR_WORDS; i += AT_ONCE) {
+		unsafe_get_words(words, to + i, fault);
+		if (!differ(words, page + i))
+			continue;
+		for (w = i; w < i + AT_ONCE; w++)
+			unsafe_put_user(page[w], &to[w], fault);
+		changed = true;
+	}
+	user_access_end();
+
+	if (changed)
+		kn_call(kvm_vcpu_mark_page_dirty)(vcpu, gpa_to_gfn(gpa));
+	return true;
+
+fault:
+	user_access_end();
+	return false;
+}
+
+enum page_state {
+	PAGE_SAME,
+	PAGE_CHANGED,
+	PAGE_UNUSABLE,
+};
+
+/* See what L1's memory has for a VMCS12 that was kept.  Its header must be as it was. */
+static enum page_state read_page(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *page)
+{
+	const u64 __user *from = user_page(vcpu, gpa);
+	enum page_state state = PAGE_SAME;
+	u64 words[AT_ONCE];
+	int i, w;
+
+	if (!from || !user_read_access_begin(from, PAGE_SIZE))
+		return PAGE_UNUSABLE;
+	for (i = 0; i < NR_WORDS; i += AT_ONCE) {
+		unsafe_get_words(words, from + i, fault);
+		if (!differ(words, page + i))
+			continue;
+		if (!i && (u32)words[0] != (u32)page[0])
+			goto fault;
+		for (w = 0; w < AT_ONCE; w++)
+			page[i + w] = words[w];
+		state = PAGE_CHANGED;
+	}
+	user_read_access_end();
+	return state;
+
+fault:
+	user_read_access_end();
+	return PAGE_UNUSABLE;
+}
+
+/* The revision, and that it is no shadow VMCS or that this L1 may have these. */
+static bool has_good_header(struct kvm_vcpu *vcpu, const u64 *page)
+{
+	u32 header = page[0];
+
+	return (header & ~BIT(31)) == kn_vmcs12_revision(vcpu) &&
+	       (!(header & BIT(31)) || kn_may_shadow(vcpu));
+}
+
+/* Whether it is for stock KVM in any case. */
+static bool needs_stock(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+
+	return !READ_ONCE(kn_vmptr_enable) || !kv->shadow.active || kn_in_l2(vcpu) ||
+	       kn_in_smm(vcpu) || kn_uses_hyperv(vcpu);
+}
+
+/* It may put another VMCS12 into its page. */
+static int leave_to_stock(struct kn_vcpu *kv)
+{
+	kv->vmptr.cleared = KN_INVALID_GPA;
+	kv->counters.vmptr_stock++;
+	return KN_STOCK;
+}
+
+/*
+ * The current VMCS12 as L1's memory is to have it, and L1's memory.  False if stock
+ * KVM has to go on: then it does what has been done here once more, in vain.
+ */
+static bool release_current(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+
+	kn_vmcs02_complete(kv);
+	return kn_shadow_copy_in(kv) &&
+	       write_page(vcpu, kn_current_vmptr(vcpu), kn_cached_vmcs12(vcpu));
+}
+
+/* With interrupts off: KVM's page and the kept one change places. */
+static void swap_pages(struct kn_vcpu *kv, struct kn_kept *kept)
+{
+	struct kn_vmptr *vmptr = &kv->vmptr;
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	void *page = kn_cached_vmcs12(vcpu);
+	gpa_t gpa = kn_current_vmptr(vcpu);
+	bool dirty = *kn_vmcs12_dirty(vcpu);
+	struct kn_kept *other;
+
+	if (gpa == KN_INVALID_GPA) {
+		gpa = vmptr->cleared;
+		dirty = vmptr->cleared_dirty;
+	}
+	/* Stock KVM may have loaded what was kept. */
+	other = find_kept(vmptr, gpa);
+	if (other)
+		other->gpa = KN_INVALID_GPA;
+	kn_set_cached_vmcs12(vcpu, kept->page);
+	kept->page = page;
+	kept->gpa = gpa;
+	kept->dirty = dirty;
+	kept->used = ++vmptr->clock;
+	vmptr->cleared = KN_INVALID_GPA;
+}
+
+/* Make the kept VMCS12 the current one. */
+static void make_current(struct kn_vcpu *kv, struct kn_kept *kept, bool dirty)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	gpa_t gpa = kept->gpa;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	swap_pages(kv, kept);
+	if (kn_current_vmptr(vcpu) == KN_INVALID_GPA)
+		kn_enable_shadow_vmcs(vcpu);
+	kn_set_current_vmptr(vcpu, gpa);
+	*kn_shadow_stale(vcpu) = true;
+	*kn_vmcs12_dirty(vcpu) = dirty;
+	local_irq_restore(flags);
+}
+
+/*
+ * The VMCS12 at @gpa is not kept yet.  Stock KVM loads it, to a page of its own, so
+ * that the one of the current VMCS12 can be kept.
+ */
+static int load_new(struct kn_vcpu *kv, gpa_t gpa)
+{
+	struct kn_kept *kept = oldest_kept(&kv->vmptr);
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	unsigned long flags;
+
+	kv->counters.vmptr_new++;
+	if (kn_current_vmptr(vcpu) == KN_INVALID_GPA && kv->vmptr.cleared == KN_INVALID_GPA)
+		return KN_STOCK;
+
+	if (!kept->page)
+		kept->page = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	if (!kept->page)
+		return KN_STOCK;
+
+	/* Stock KVM is about to release the current VMCS12, if there is one, from there. */
+	memcpy(kept->page, kn_cached_vmcs12(vcpu), PAGE_SIZE);
+	local_irq_save(flags);
+	swap_pages(kv, kept);
+	local_irq_restore(flags);
+	return KN_STOCK;
+}
+
+int kn_vmptrld_insn(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	enum page_state state;
+	struct kn_kept *kept;
+	gpa_t gpa;
+	bool dirty;
+	int r;
+
+	if (needs_stock(kv))
+		return leave_to_stock(kv);
+
+	r = read_pointer(vcpu, &gpa);
+	if (r)
+		return r == KN_STOCK ? leave_to_stock(kv) : r;
+	if (gpa == kn_current_vmptr(vcpu))
+		return kn_insn_succeed(vcpu);
+
+	kept = find_kept(&kv->vmptr, gpa);
+	if (!kept && gpa == kv->vmptr.cleared)
+		return leave_to_stock(kv);
+	if (!kept)
+		return load_new(kv, gpa);
+
+	/* It was current the last time it was entered, so that VMCS02 can be its. */
+	dirty = kept->dirty || kv->vmptr.vmcs02_owner != gpa;
+	if (kn_current_vmptr(vcpu) != KN_INVALID_GPA && !release_current(kv))
+		return leave_to_stock(kv);
+
+	state = read_page(vcpu, gpa, kept->page);
+	if (state == PAGE_UNUSABLE || !has_good_header(vcpu, kept->page)) {
+		kept->gpa = KN_INVALID_GPA;
+		return leave_to_stock(kv);
+	}
+
+	make_current(kv, kept, dirty || state == PAGE_CHANGED);
+	kv->counters.vmptr_kept++;
+	return kn_insn_succeed(vcpu);
+}
+
+/* Only of the current VMCS12: of another one it does little. */
+int kn_vmclear_insn(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	unsigned long flags;
+	gpa_t gpa;
+	int r;
+
+	if (needs_stock(kv))
+		return leave_to_stock(kv);
+
+	r = read_pointer(vcpu, &gpa);
+	if (r)
+		return r == KN_STOCK ? leave_to_stock(kv) : r;
+	if (gpa != kn_current_vmptr(vcpu))
+		return leave_to_stock(kv);
+
+	*kn_launch_state(vcpu) = 0;
+	if (!release_current(kv))
+		return leave_to_stock(kv);
+
+	local_irq_save(flags);
+	kv->vmptr.cleared = gpa;
+	kv->vmptr.cleared_dirty = *kn_vmcs12_dirty(vcpu);
+	kn_disable_shadow_vmcs(vcpu);
+	*kn_shadow_stale(vcpu) = false;
+	kn_set_current_vmptr(vcpu, KN_INVALID_GPA);
+	local_irq_restore(flags);
+
+	kv->counters.vmptr_kept++;
+	return kn_insn_succeed(vcpu);
+}
+
+/* L1 is about to enter the current VMCS12, which rebuilds VMCS02 if that is not its. */
+void kn_vmptr_entry(struct kn_vcpu *kv)
+{
+	if (kv->vmptr.vmcs02_owner != kn_current_vmptr(kv->vcpu))
+		kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
+}
+
+/* L2 has exited, so VMCS02 is the current VMCS12's. */
+void kn_vmptr_exit(struct kn_vcpu *kv)
+{
+	kv->vmptr.vmcs02_owner = kn_current_vmptr(kv->vcpu);
+}
+
+/* Stock KVM may have entered any VMCS12 since. */
+void kn_vmptr_adopt(struct kn_vcpu *kv)
+{
+	kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
+	kv->vmptr.cleared = KN_INVALID_GPA;
+}
+
+/* VMX operation ends, and KVM frees its page.  Callable where nothing may sleep. */
+void kn_vmptr_leave(struct kn_vcpu *kv)
+{
+	int i;
+
+	for (i = 0; i < KN_NR_KEPT; i++) {
+		kfree(kv->vmptr.kept[i].page);
+		kv->vmptr.kept[i].page = NULL;
+		kv->vmptr.kept[i].used = 0;
+	}
+	kn_vmptr_adopt(kv);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KVM_NESTED_VMPTR_H
+#define _KVM_NESTED_VMPTR_H
+
+#include <linux/kvm_host.h>
+
+struct kn_vcpu;
+
+/* VMCS12s that a vCPU keeps beside the current one. */
+#define KN_NR_KEPT	7
+
+/* A VMCS12 that was current. */
+struct kn_kept {
+	gpa_t gpa;		/* where L1 has it; KN_INVALID_GPA if @page has none */
+	void *page;		/* what KVM had it in; NULL, or as KVM allocates it */
+	u64 used;		/* when last */
+	bool dirty;		/* as KVM had it; false only as long as VMCS02 is its */
+};
+
+struct kn_vmptr {
+	struct kn_kept kept[KN_NR_KEPT];
+	u64 clock;
+	gpa_t cleared;		/* whose is KVM's page after a VMCLEAR, with no current VMCS */
+	bool cleared_dirty;
+	gpa_t vmcs02_owner;	/* whose VMCS02 is, if anybody's */
+};
+
+extern bool kn_vmptr_enable;
+
+int kn_vmptrld_insn(struct kn_vcpu *kv);
+int kn_vmclear_insn(struct kn_vcpu *kv);
+void kn_vmptr_entry(struct kn_vcpu *kv);
+void kn_vmptr_exit(struct kn_vcpu *kv);
+void kn_vmptr_adopt(struct kn_vcpu *kv);
+void kn_vmptr_leave(struct kn_vcpu *kv);
+
+#endif /* _KVM_NESTED_VMPTR_H */
