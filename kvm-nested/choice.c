@@ -29,7 +29,6 @@ void kn_choice_init(void)
 {
 	enum vmcs12_field field;
 
-
 	for (field = 0; field < VMCS12_NR_FIELDS; field++) {
 		enum vmcs12_effect effect = vmcs12_field_effect(field);
 

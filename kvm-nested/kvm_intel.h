@@ -250,6 +250,11 @@ static inline bool kn_in_l2(struct kvm_vcpu *vcpu)
 	return vcpu->arch.hflags & HF_GUEST_MASK;
 }
 
+static inline bool kn_is_legal_gpa(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	return !(gpa >> vcpu->arch.maxphyaddr);
+}
+
 static inline bool kn_in_long_mode(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.efer & EFER_LMA;

@@ -227,7 +227,10 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 /* VMCS02 is current: L2 has exited, to L1.  Keep what L1 will read of the lazy fields. */
 void kn_shadow_l2_exit(struct kn_vcpu *kv)
 {
-	kn_vmcs02_save(kv, (kv->shadow.active ? kv->shadow.image.choice : &kn_choice_nothing)->saved);
+	const struct kn_choice *choice = kv->shadow.active ? kv->shadow.image.choice :
+							     &kn_choice_nothing;
+
+	kn_vmcs02_save(kv, choice->saved);
 }
 
 /* An access of L1 to @field of its current VMCS12 has trapped. */

@@ -32,7 +32,7 @@ bool kn_vmptr_enable = true;
 #define AT_ONCE		4
 #define NR_WORDS	round_up(VMCS12_NR_PLACES, AT_ONCE)
 
-/* The operand of the instruction, if it can be one of a VMCS12 that is not special. */
+/* The operand of the instruction. */
 static int read_pointer(struct kvm_vcpu *vcpu, gpa_t *vmptr)
 {
 	struct operand_info info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
@@ -49,11 +49,12 @@ static int read_pointer(struct kvm_vcpu *vcpu, gpa_t *vmptr)
 	r = kn_call(kvm_read_guest_virt)(vcpu, gva, vmptr, sizeof(*vmptr), &e);
 	if (r)
 		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
-
-	if (!PAGE_ALIGNED(*vmptr) || *vmptr >> vcpu->arch.maxphyaddr ||
-	    *vmptr == kn_vmxon_ptr(vcpu))
-		return KN_STOCK;
 	return 0;
+}
+
+static bool can_be_vmcs12(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	return PAGE_ALIGNED(gpa) && kn_is_legal_gpa(vcpu, gpa) && gpa != kn_vmxon_ptr(vcpu);
 }
 
 static struct kn_kept *find_kept(struct kn_vmptr *vmptr, gpa_t gpa)
@@ -293,6 +294,8 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 	r = read_pointer(vcpu, &gpa);
 	if (r)
 		return r == KN_STOCK ? leave_to_stock(kv) : r;
+	if (!can_be_vmcs12(vcpu, gpa))
+		return leave_to_stock(kv);
 	if (gpa == kn_current_vmptr(vcpu))
 		return kn_insn_succeed(vcpu);
 
@@ -332,7 +335,7 @@ int kn_vmclear_insn(struct kn_vcpu *kv)
 	r = read_pointer(vcpu, &gpa);
 	if (r)
 		return r == KN_STOCK ? leave_to_stock(kv) : r;
-	if (gpa != kn_current_vmptr(vcpu))
+	if (gpa != kn_current_vmptr(vcpu) || !can_be_vmcs12(vcpu, gpa))
 		return leave_to_stock(kv);
 
 	*kn_launch_state(vcpu) = 0;

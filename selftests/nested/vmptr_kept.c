@@ -50,7 +50,7 @@ static const struct kn_field *field_info(uint32_t encoding)
 
 static uint64_t pattern(unsigned int i, uint64_t seed)
 {
-	/* Canonical, and an error code of 15 bits; HOST_FS_SELECTOR stays null but for RPL and TI. */
+	/* Nothing but zero is a selector that a VM entry takes for sure; 15 bits fit all others. */
 	if (fields[i] == HOST_FS_SELECTOR)
 		return 0;
 	return ((i + 1) * 0x9e3779b9 + seed * 0x10201) & 0x7fff;

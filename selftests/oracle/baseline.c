@@ -24,6 +24,15 @@
 
 struct capabilities caps;
 
+uint64_t roll(struct dice *dice)
+{
+	uint64_t z = dice->state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
 static struct setting *settings;
 
 static void set(uint32_t field, uint64_t value)

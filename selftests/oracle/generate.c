@@ -37,15 +37,6 @@ static char texts[MAX_OPS][TEXT_SIZE];
 #define INVEPT(_reg)		INSN(0x66, "\x0f\x38\x80", _reg)
 #define INVVPID(_reg)		INSN(0x66, "\x0f\x38\x81", _reg)
 
-uint64_t roll(struct dice *dice)
-{
-	uint64_t z = dice->state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 const char *field_name(uint32_t encoding)
 {
 	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
@@ -574,28 +565,26 @@ static void add_prepare(unsigned int vmcs)
 /* What happens to a VM as a whole. */
 static void add_host_op(void)
 {
-	switch (pick(&g.dice, 9)) {
-	case 0 ... 1:
-		add_port("user space: log the nested state", PORT_GET);
-		break;
-	case 2 ... 3:
-		add_port("user space: save and restore", PORT_SAME);
-		break;
-	case 4:
-		add_port("user space: restore into a new VM", PORT_NEW);
-		break;
-	case 5 ... 6:
-		add_port("the module: shadow off or on", PORT_SHADOW);
-		break;
-	case 7:
-		add_port("the module: shadow_l2 off or on", PORT_SHADOW_L2);
-		break;
-	default:
-		add_port("the module: enable off or on", PORT_ENABLE);
-		add_run();
-		add_port("the module: enable on or off", PORT_ENABLE);
-		add_dump();
+	static const struct {
+		const char *text;
+		uint8_t port;
+	} ports[] = {
+		{ "user space: log the nested state", PORT_GET },
+		{ "user space: save and restore", PORT_SAME },
+		{ "user space: restore into a new VM", PORT_NEW },
+		{ "the module: shadow off or on", PORT_SHADOW },
+		{ "the module: shadow_l2 off or on", PORT_SHADOW_L2 },
+	};
+	unsigned int which = pick(&g.dice, ARRAY_SIZE(ports) + 1);
+
+	if (which < ARRAY_SIZE(ports)) {
+		add_port(ports[which].text, ports[which].port);
+		return;
 	}
+	add_port("the module: enable off or on", PORT_ENABLE);
+	add_run();
+	add_port("the module: enable on or off", PORT_ENABLE);
+	add_dump();
 }
 
 static void add_any(void)
