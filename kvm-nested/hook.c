@@ -166,7 +166,7 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 	kv = kn_vcpu_find(vcpu);
 	if (kv) {
 		kv->counters.state_restored++;
-		kn_vmptr_adopt(kv);
+		kn_vmptr_forget(kv);
 	}
 	r = static_call(kn_vmx_set_nested_state)(vcpu, state, header);
 	srcu_read_unlock(&kn_srcu, idx);

@@ -140,7 +140,7 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
 
 	/* Stock KVM may have run L2 since. */
 	memset(kv->fresh, 0, sizeof(kv->fresh));
-	kn_vmptr_adopt(kv);
+	kn_vmptr_forget(kv);
 
 	spin_lock(&kn_lock);
 	kv->counters.adopted++;

@@ -179,6 +179,13 @@ static bool has_good_header(struct kvm_vcpu *vcpu, const u64 *page)
 	       (!(header & BIT(31)) || kn_may_shadow(vcpu));
 }
 
+/* Stock KVM does, or has done, what it likes. */
+void kn_vmptr_forget(struct kn_vcpu *kv)
+{
+	kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
+	kv->vmptr.cleared = KN_INVALID_GPA;
+}
+
 /* Whether it is for stock KVM in any case. */
 static bool needs_stock(struct kn_vcpu *kv)
 {
@@ -188,10 +195,10 @@ static bool needs_stock(struct kn_vcpu *kv)
 	       kn_in_smm(vcpu) || kn_uses_hyperv(vcpu);
 }
 
-/* It may put another VMCS12 into its page. */
+/* It may put another VMCS12 into its page, or write to the memory of one that is kept. */
 static int leave_to_stock(struct kn_vcpu *kv)
 {
-	kv->vmptr.cleared = KN_INVALID_GPA;
+	kn_vmptr_forget(kv);
 	kv->counters.vmptr_stock++;
 	return KN_STOCK;
 }
@@ -367,13 +374,6 @@ void kn_vmptr_exit(struct kn_vcpu *kv)
 	kv->vmptr.vmcs02_owner = kn_current_vmptr(kv->vcpu);
 }
 
-/* Stock KVM may have entered any VMCS12 since. */
-void kn_vmptr_adopt(struct kn_vcpu *kv)
-{
-	kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
-	kv->vmptr.cleared = KN_INVALID_GPA;
-}
-
 /* VMX operation ends, and KVM frees its page.  Callable where nothing may sleep. */
 void kn_vmptr_leave(struct kn_vcpu *kv)
 {
@@ -384,5 +384,5 @@ void kn_vmptr_leave(struct kn_vcpu *kv)
 		kv->vmptr.kept[i].page = NULL;
 		kv->vmptr.kept[i].used = 0;
 	}
-	kn_vmptr_adopt(kv);
+	kn_vmptr_forget(kv);
 }

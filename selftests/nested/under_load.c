@@ -88,7 +88,8 @@ static void *switch_all_the_time(void *unused)
 	unsigned int nr = 0;
 
 	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
-		const char *name = nr++ % 3 ? "shadow" : "enable";
+		static const char * const names[] = { "enable", "shadow", "shadow_l2" };
+		const char *name = names[nr++ % ARRAY_SIZE(names)];
 
 		expect_switched(check, name, "0");
 		usleep(500);
@@ -157,7 +158,11 @@ static void set_bool(struct kn_check *check, const char *name)
 
 static void disturb_parameters(struct kn_check *check)
 {
-	switch (random_number() % 7) {
+	switch (random_number() % 9) {
+	case 7:
+		return set_bool(check, "shadow_l2");
+	case 8:
+		return set_bool(check, "vmptr");
 	case 0:
 		return set_bool(check, "enable");
 	case 1:
@@ -180,6 +185,8 @@ static void settle_parameters(void)
 {
 	kn_parameter_set("shadow_fixed", "");
 	kn_parameter_set("vmaccess", "1");
+	kn_parameter_set("shadow_l2", "1");
+	kn_parameter_set("vmptr", "1");
 	kn_set_learning("1", "150", "20");
 	kn_parameter_set("shadow", "1");
 	kn_parameter_set("enable", "1");
@@ -430,5 +437,7 @@ int main(int argc, char *argv[])
 		kn_skip(swap, "there is no swap space");
 	KN_SHADOW_COUNTED(vm, "shadow.joined", NR_VCPUS * 6);
 	KN_SHADOW_COUNTED(vm, "shadow.copied_in", NR_VCPUS * PROGRESS);
+	KN_SHADOW_COUNTED(vm, "shadow_l2.copied_in", NR_VCPUS * PROGRESS);
+	KN_SHADOW_COUNTED(vm, "vmptr.kept", NR_VCPUS * PROGRESS / 4);
 	kn_finish(vm);
 }

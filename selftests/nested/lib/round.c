@@ -2,7 +2,8 @@
 /*
  * One round: L1 writes fields of its VMCS, shadowed ones and others, reads them, runs L2 until its
  * CPUID or VMCALL, and reads again what must be as before and what L2 has changed. Now and then it
- * switches to another VMCS, launches its own anew, or leaves VMX operation altogether.
+ * switches to another VMCS, launches its own anew, or leaves VMX operation altogether. The other
+ * VMCS is the shadow VMCS of L2, if there can be one, and both read what the other has written.
  */
 #include "round.h"
 
@@ -24,6 +25,21 @@ static uint64_t pattern(uint64_t round, unsigned int i)
 	return (round * 0x9e3779b9 + i * 0x85ebca6b) & 0x7fffffff;
 }
 
+static const uint32_t other_fields[] = { HOST_RSP, GUEST_RIP };
+
+static void use_other_vmcs(struct kn_check *check, struct kn_rounds *rounds, uint64_t round,
+			   unsigned int who)
+{
+	uint64_t value = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(other_fields); i++) {
+		kn_vmread(other_fields[i], &value);
+		kn_expect_at(check, "value", value, rounds->other[i], round << 8 | i);
+		rounds->other[i] = pattern(round, 103 + 2 * who + i);
+		kn_vmwrite(other_fields[i], rounds->other[i]);
+	}
+}
+
 static void l2_guest_code(struct kn_rounds *rounds)
 {
 	uint32_t eax, ebx, ecx, edx;
@@ -33,6 +49,9 @@ static void l2_guest_code(struct kn_rounds *rounds)
 		round = rounds->done;
 		kn_expect_at(KN_SITE("L2 sees what L1 wrote to memory"), "value", rounds->value,
 			     pattern(round, 100), round);
+		if (rounds->shadows)
+			use_other_vmcs(KN_SITE("L2's shadow VMCS has what was written last"),
+				       rounds, round, 1);
 		wrmsr(MSR_IA32_SYSENTER_ESP, pattern(round, 101));
 		wrmsr(MSR_FS_BASE, pattern(round, 102));
 		if (round & 1) {
@@ -80,21 +99,16 @@ static void enter_l2(struct kn_rounds *rounds, struct gpr64_regs *gprs, uint64_t
 	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
 }
 
-/* The library's shadow VMCS serves as another ordinary one. */
-static void switch_vmcs(struct vmx_pages *vmx, uint64_t round)
+static void switch_vmcs(struct kn_rounds *rounds, uint64_t round)
 {
 	struct kn_check *check = KN_SITE("the other VMCS keeps its values");
-	uint64_t value = 0;
+	struct vmx_pages *vmx = rounds->vmx;
 
 	kn_expect_at(check, "VMPTRLD", kn_vmptrld(vmx->shadow_vmcs_gpa), VM_SUCCEED, round);
-	if (round >= SWITCH_EVERY) {
-		kn_vmread(HOST_RSP, &value);
-		kn_expect_at(check, "HOST_RSP", value, pattern(round - SWITCH_EVERY, 103), round);
-		kn_vmread(GUEST_RIP, &value);
-		kn_expect_at(check, "GUEST_RIP", value, pattern(round - SWITCH_EVERY, 104), round);
-	}
-	kn_vmwrite(HOST_RSP, pattern(round, 103));
-	kn_vmwrite(GUEST_RIP, pattern(round, 104));
+	use_other_vmcs(check, rounds, round, 0);
+	if (rounds->shadows)
+		kn_expect_at(check, "VMCLEAR", kn_vmclear(vmx->shadow_vmcs_gpa), VM_SUCCEED,
+			     round);
 	kn_expect_at(check, "VMPTRLD back", kn_vmptrld(vmx->vmcs_gpa), VM_SUCCEED, round);
 }
 
@@ -138,7 +152,15 @@ void kn_rounds_guest_code(struct kn_rounds *rounds)
 	kn_l1_setup(vmx, l2_guest_code, &rounds->stack[KN_L2_STACK_SIZE]);
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
 		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
-	*(uint32_t *)vmx->shadow_vmcs = vmcs_revision();
+	rounds->shadows = rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 & SECONDARY_EXEC_SHADOW_VMCS;
+	if (rounds->shadows) {
+		vmwrite(VMREAD_BITMAP, vmx->vmread_gpa);
+		vmwrite(VMWRITE_BITMAP, vmx->vmwrite_gpa);
+		vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa);
+		vmwrite(SECONDARY_VM_EXEC_CONTROL,
+			vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
+	}
+	*(uint32_t *)vmx->shadow_vmcs = vmcs_revision() | (rounds->shadows ? BIT(31) : 0);
 	GUEST_ASSERT(kn_vmclear(vmx->shadow_vmcs_gpa) == VM_SUCCEED);
 
 	while (rounds->done < rounds->limit && !rounds->stop) {
@@ -151,7 +173,7 @@ void kn_rounds_guest_code(struct kn_rounds *rounds)
 		check_l2_state(round);
 		check_error(round);
 		if (round % SWITCH_EVERY == 0)
-			switch_vmcs(vmx, round);
+			switch_vmcs(rounds, round);
 		launch = round % LAUNCH_EVERY == 0;
 		if (launch)
 			GUEST_ASSERT(kn_vmclear(vmx->vmcs_gpa) == VM_SUCCEED &&

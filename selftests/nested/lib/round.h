@@ -15,6 +15,8 @@ struct kn_rounds {
 	volatile uint64_t stop;		/* user space: end now */
 	volatile uint64_t done;		/* L1: rounds so far */
 	uint64_t value;			/* L1's, to be seen by L2 */
+	bool shadows;			/* the other VMCS is L2's shadow VMCS */
+	uint64_t other[2];		/* what is in it */
 	uint64_t stack[KN_L2_STACK_SIZE];
 };
 
