@@ -147,11 +147,11 @@ static void make_places(struct kn_choice *choice)
 		struct kn_place *entry;
 
 		if (!number[place]) {
-			choice->places[choice->nr_places].place = place;
-			choice->places[choice->nr_places].nr = 0;
+			choice->places[choice->nr_places] = place;
+			choice->in_place[choice->nr_places].nr = 0;
 			number[place] = ++choice->nr_places;
 		}
-		entry = &choice->places[number[place] - 1];
+		entry = &choice->in_place[number[place] - 1];
 		entry->fields[entry->nr++] = field;
 		choice->nr_fields++;
 	}

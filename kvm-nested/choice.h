@@ -30,11 +30,11 @@ struct kn_choice {
 	u8 nr_fields;
 	/* Lists: all of them, by the aligned eight bytes of VMCS12 in which they are... */
 	u8 nr_places;
+	u8 places[VMCS12_NR_PLACES];
 	struct kn_place {
-		u8 place;
 		u8 nr;
 		u8 fields[4];
-	} places[VMCS12_NR_PLACES];
+	} in_place[VMCS12_NR_PLACES];
 	/* ... and those open for writing, the clean ones first. */
 	u8 nr_written;
 	u8 nr_written_clean;

@@ -127,7 +127,7 @@ int kn_image_find_change(const struct kn_image *image, const void *vmcs12, int i
 	const u64 *now = vmcs12;
 	int nr = choice->nr_places;
 
-	while (i < nr && now[choice->places[i].place] == image->vmcs12[choice->places[i].place])
+	while (i < nr && now[choice->places[i]] == image->vmcs12[choice->places[i]])
 		i++;
 	return i;
 }
@@ -140,17 +140,19 @@ bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
 		    struct kn_shadow_counters *counters)
 {
 	const struct kn_choice *choice = image->choice;
+	unsigned int nr = 0;
 	bool all = true;
 	int f;
 
 	for (; i < choice->nr_places; i = kn_image_find_change(image, vmcs12, i + 1)) {
-		const struct kn_place *place = &choice->places[i];
+		const struct kn_place *in_place = &choice->in_place[i];
+		unsigned int place = choice->places[i];
 
-		for (f = 0; f < place->nr; f++) {
-			enum vmcs12_field field = place->fields[f];
+		for (f = 0; f < in_place->nr; f++) {
+			enum vmcs12_field field = in_place->fields[f];
 			u64 value = vmcs12_field_read(vmcs12, field);
 
-			counters->written++;
+			nr++;
 			if (!kn_vmcs_write(vmcs12_fields[field].encoding, value)) {
 				withdraw(image, field);
 				all = false;
@@ -160,8 +162,9 @@ bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
 			vmcs12_set_add(image->known, field);
 		}
 		/* With what is between the fields. */
-		image->vmcs12[place->place] = ((const u64 *)vmcs12)[place->place];
+		image->vmcs12[place] = ((const u64 *)vmcs12)[place];
 	}
+	counters->written += nr;
 
 	return all;
 }

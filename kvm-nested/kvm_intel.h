@@ -123,7 +123,18 @@ static inline void *kn_cached_shadow_vmcs12(struct kvm_vcpu *vcpu)
 /* Where L1 has that VMCS12; KN_INVALID_GPA if L2 has none. */
 static inline gpa_t kn_link_pointer(struct kvm_vcpu *vcpu)
 {
-	return *(u64 *)(kn_cached_vmcs12(vcpu) + KN_OFFSET_vmcs12_vmcs_link_pointer);
+	return *kn_member(kn_cached_vmcs12(vcpu), vmcs12, vmcs_link_pointer, u64);
+}
+
+/* L1 lets its L2 use VMCS shadowing. */
+static inline bool kn_vmcs12_shadows(struct kvm_vcpu *vcpu)
+{
+	const void *vmcs12 = kn_cached_vmcs12(vcpu);
+
+	return *kn_member(vmcs12, vmcs12, secondary_vm_exec_control, u32) &
+	       SECONDARY_EXEC_SHADOW_VMCS &&
+	       *kn_member(vmcs12, vmcs12, cpu_based_vm_exec_control, u32) &
+	       CPU_BASED_ACTIVATE_SECONDARY_CONTROLS;
 }
 
 /* The next VM entry rebuilds all of VMCS02. */

@@ -53,13 +53,10 @@ void kn_shadow_read_changes(struct kn_vcpu *kv, unsigned long *changed)
 		      &kv->counters.shadow);
 }
 
-/* See that what kn_shadow_read_changes() has found gets where L2 sees it. */
-static void changes_take_effect(struct kn_vcpu *kv, unsigned long *changed)
+/* Not for everybody, nor is its stack frame. */
+static noinline void late_changes_take_effect(struct kn_vcpu *kv, unsigned long *changed)
 {
 	unsigned long copy[VMCS12_SET_LONGS];
-
-	if (!vmcs12_sets_meet(changed, kn_classes.late))
-		return;
 
 	if (bitmap_and(copy, changed, kn_classes.copied, VMCS12_NR_FIELDS))
 		kn_vmcs02_store(kv, copy);
@@ -67,6 +64,13 @@ static void changes_take_effect(struct kn_vcpu *kv, unsigned long *changed)
 		kn_vmcs02_complete(kv);
 		*kn_vmcs12_dirty(kv->vcpu) = true;
 	}
+}
+
+/* See that what kn_shadow_read_changes() has found gets where L2 sees it. */
+static void changes_take_effect(struct kn_vcpu *kv, unsigned long *changed)
+{
+	if (vmcs12_sets_meet(changed, kn_classes.late))
+		late_changes_take_effect(kv, changed);
 }
 
 /* Returns false if the shadow VMCS is not the module's. */

@@ -74,19 +74,6 @@ void kn_shadow02_free(struct kn_vcpu *kv)
 		free_shadow02(kv->shadow02);
 }
 
-/* L1 lets this L2 use a shadow VMCS12. */
-static bool has_shadow_vmcs12(struct kvm_vcpu *vcpu)
-{
-	const void *vmcs12 = kn_cached_vmcs12(vcpu);
-
-	return kn_in_l2(vcpu) && !kn_uses_evmcs(vcpu) &&
-	       vmcs12_field_read(vmcs12, VMCS12_CPU_BASED_VM_EXEC_CONTROL) &
-	       CPU_BASED_ACTIVATE_SECONDARY_CONTROLS &&
-	       vmcs12_field_read(vmcs12, VMCS12_SECONDARY_VM_EXEC_CONTROL) &
-	       SECONDARY_EXEC_SHADOW_VMCS &&
-	       kn_link_pointer(vcpu) != KN_INVALID_GPA;
-}
-
 /*
  * One of L1's bitmaps as it is now, in the words that have bits of fields.  False
  * if there is no such memory.
@@ -170,18 +157,19 @@ static void refer_to(struct kn_shadow02 *shadow02, void *vmcs02)
 }
 
 /*
- * L2 is about to run, or to go on: let it at the fields that it uses.  @entered:
- * L1 has just entered it.
+ * L2 may use VMCS shadowing, and is about to run, or to go on: let it at the fields
+ * that it uses.  @entered: L1 has just entered it.
  */
-void kn_shadow02_open(struct kn_vcpu *kv, bool entered)
+void __kn_shadow02_open(struct kn_vcpu *kv, bool entered)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	const struct kn_choice *choice;
 	struct kn_shadow02 *shadow02;
 	unsigned long flags;
 
-	if (!has_shadow_vmcs12(vcpu) || !kn_vcpu_is_adopting() ||
-	    !READ_ONCE(kn_shadow02_enable) || !kn_has_shadow_vmcs(vcpu))
+	if (kn_link_pointer(vcpu) == KN_INVALID_GPA || kn_uses_evmcs(vcpu) ||
+	    !kn_vcpu_is_adopting() || !READ_ONCE(kn_shadow02_enable) ||
+	    !kn_has_shadow_vmcs(vcpu))
 		return;
 
 	shadow02 = kv->shadow02 ?: create(kv);
@@ -232,12 +220,9 @@ void kn_shadow02_close_here(struct kn_vcpu *kv)
 }
 
 /* On the vCPU's thread, with VMCS02 current if L2 is: stock's copy has to be complete. */
-void kn_shadow02_close(struct kn_vcpu *kv)
+void __kn_shadow02_close(struct kn_vcpu *kv)
 {
 	unsigned long flags;
-
-	if (!kn_shadow02_is_open(kv->shadow02))
-		return;
 
 	local_irq_save(flags);
 	kn_shadow02_close_here(kv);

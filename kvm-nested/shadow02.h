@@ -16,8 +16,8 @@ struct kn_shadow02 {
 
 extern bool kn_shadow02_enable;
 
-void kn_shadow02_open(struct kn_vcpu *kv, bool entered);
-void kn_shadow02_close(struct kn_vcpu *kv);
+void __kn_shadow02_open(struct kn_vcpu *kv, bool entered);
+void __kn_shadow02_close(struct kn_vcpu *kv);
 void kn_shadow02_close_here(struct kn_vcpu *kv);
 void kn_shadow02_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs12_field field);
 void kn_shadow02_free(struct kn_vcpu *kv);

@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/srcu.h>
 
+#include "kvm_intel.h"
 #include "pages.h"
 #include "shadow.h"
 #include "shadow02.h"
@@ -46,6 +47,33 @@ static inline void kn_shadow_take(struct kn_vcpu *kv)
 {
 	if (!kv->shadow.active)
 		__kn_shadow_take(kv);
+}
+
+/* Behind a VMX-instruction exit: L2 is about to run. */
+static inline void kn_shadow02_open(struct kn_vcpu *kv, bool entered)
+{
+	if (kn_vmcs12_shadows(kv->vcpu))
+		__kn_shadow02_open(kv, entered);
+}
+
+/* Before anybody looks at stock KVM's copy of L2's shadow VMCS12. */
+static inline void kn_shadow02_close(struct kn_vcpu *kv)
+{
+	if (kn_shadow02_is_open(kv->shadow02))
+		__kn_shadow02_close(kv);
+}
+
+/* L1 is about to enter the current VMCS12, which rebuilds VMCS02 if that is not its. */
+static inline void kn_vmptr_entry(struct kn_vcpu *kv)
+{
+	if (kv->vmptr.vmcs02_owner != kn_current_vmptr(kv->vcpu))
+		kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
+}
+
+/* L2 has exited, so VMCS02 is the current VMCS12's. */
+static inline void kn_vmptr_exit(struct kn_vcpu *kv)
+{
+	kv->vmptr.vmcs02_owner = kn_current_vmptr(kv->vcpu);
 }
 
 /*

@@ -361,19 +361,6 @@ int kn_vmclear_insn(struct kn_vcpu *kv)
 	return kn_insn_succeed(vcpu);
 }
 
-/* L1 is about to enter the current VMCS12, which rebuilds VMCS02 if that is not its. */
-void kn_vmptr_entry(struct kn_vcpu *kv)
-{
-	if (kv->vmptr.vmcs02_owner != kn_current_vmptr(kv->vcpu))
-		kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
-}
-
-/* L2 has exited, so VMCS02 is the current VMCS12's. */
-void kn_vmptr_exit(struct kn_vcpu *kv)
-{
-	kv->vmptr.vmcs02_owner = kn_current_vmptr(kv->vcpu);
-}
-
 /* VMX operation ends, and KVM frees its page.  Callable where nothing may sleep. */
 void kn_vmptr_leave(struct kn_vcpu *kv)
 {

@@ -29,8 +29,6 @@ extern bool kn_vmptr_enable;
 
 int kn_vmptrld_insn(struct kn_vcpu *kv);
 int kn_vmclear_insn(struct kn_vcpu *kv);
-void kn_vmptr_entry(struct kn_vcpu *kv);
-void kn_vmptr_exit(struct kn_vcpu *kv);
 void kn_vmptr_forget(struct kn_vcpu *kv);
 void kn_vmptr_leave(struct kn_vcpu *kv);
 
