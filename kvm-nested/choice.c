@@ -84,9 +84,12 @@ bool kn_choice_is_fixed(void)
 	return !vmcs12_set_is_empty(fixed);
 }
 
-void kn_choice_set_keeps_bits(bool keeps)
+/* With a shadow VMCS current: what happens to bits that access rights don't have. */
+void kn_choice_probe(void)
 {
-	WRITE_ONCE(access_rights_keep_bits, keeps);
+	kn_vmcs_write(GUEST_ES_AR_BYTES, U32_MAX);
+	WRITE_ONCE(access_rights_keep_bits,
+		   kn_vmcs_read(GUEST_ES_AR_BYTES) != VMCS12_AR_BYTES_MASK);
 }
 
 bool kn_choice_may_open(struct kvm_vcpu *vcpu, enum learn_access access, enum vmcs12_field field)

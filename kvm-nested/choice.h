@@ -64,7 +64,7 @@ void kn_choice_get_fixed(unsigned long *fields);
 u32 kn_choice_fixed_generation(void);
 bool kn_choice_is_fixed(void);
 
-void kn_choice_set_keeps_bits(bool keeps);
+void kn_choice_probe(void);
 bool kn_choice_may_open(struct kvm_vcpu *vcpu, enum learn_access access, enum vmcs12_field field);
 bool kn_choice_is_exclusive(enum vmcs12_field field);
 void kn_choice_withdraw(enum vmcs12_field field);

@@ -92,13 +92,6 @@ static bool alloc_bitmaps(struct kn_shadow *shadow)
 	return shadow->bitmap[LEARN_READ] && shadow->bitmap[LEARN_WRITE];
 }
 
-/* With the shadow VMCS current: what happens to bits that access rights don't have. */
-static void probe_access_rights(void)
-{
-	kn_vmcs_write(GUEST_ES_AR_BYTES, U32_MAX);
-	kn_choice_set_keeps_bits(kn_vmcs_read(GUEST_ES_AR_BYTES) != VMCS12_AR_BYTES_MASK);
-}
-
 /* At a VM exit of L1: take the shadow VMCS over from stock KVM, if that has one. */
 void __kn_shadow_take(struct kn_vcpu *kv)
 {
@@ -118,7 +111,7 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 		kn_vmcs_save(vcpu, stock_open[LEARN_WRITE]);
 		*kn_shadow_stale(vcpu) = true;
 	}
-	probe_access_rights();
+	kn_choice_probe();
 	kn_shadow_exit(vcpu);
 
 	vmcs_bitmap_init(shadow->bitmap[LEARN_READ]);

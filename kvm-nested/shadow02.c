@@ -40,6 +40,19 @@ static void *alloc_page_accounted(void)
 	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
+/* With VMCS02 current.  Where L1 has no shadow VMCS of the module's, nobody else has done it. */
+static void probe(struct kn_vcpu *kv, struct kn_shadow02 *shadow02)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	kn_vmptrld(virt_to_phys(shadow02->region));
+	kn_choice_probe();
+	kn_vmclear(virt_to_phys(shadow02->region));
+	kn_vmptrld(kn_vmcs_region(kn_vmcs02(kv->vcpu)));
+	local_irq_restore(flags);
+}
+
 static struct kn_shadow02 *create(struct kn_vcpu *kv)
 {
 	struct kn_shadow02 *shadow02;
@@ -61,6 +74,7 @@ static struct kn_shadow02 *create(struct kn_vcpu *kv)
 	vmcs_bitmap_init(shadow02->bitmap[LEARN_READ]);
 	vmcs_bitmap_init(shadow02->bitmap[LEARN_WRITE]);
 	kn_image_init(&shadow02->image);
+	probe(kv, shadow02);
 
 	/* Whoever gives vCPUs back finds it complete. */
 	smp_store_release(&kv->shadow02, shadow02);

@@ -39,12 +39,17 @@ static __always_inline void unit_vmread_shadowed(void)
 	asm volatile("vmread %1, %0" : "=r"(value) : "r"((uint64_t)VM_EXIT_REASON) : "cc");
 }
 
-static __always_inline void unit_vmptrld_switch(void)
-{
-	static bool other;
+static bool other;
 
+static __always_inline void unit_vmptrld(void)
+{
 	other = !other;
 	GUEST_ASSERT(!vmptrld(other ? other_vmcs_gpa : vmcs_gpa));
+}
+
+static __always_inline void unit_vmptrld_switch(void)
+{
+	unit_vmptrld();
 	l2_enter(other ? &other_l2 : &l2);
 	GUEST_ASSERT(vmreadz(VM_EXIT_REASON) == EXIT_REASON_CPUID);
 	l2_skip_instruction();
@@ -94,13 +99,27 @@ static void prepare_vmptrld_switch(const struct metric *metric, struct kvm_vm *v
 	nested_map_memslot(vmx, vm, 0);
 }
 
-static void l1_vmptrld_switch(struct vmx_pages *vmx)
+static void enter_with_two_vmcss(struct vmx_pages *vmx)
 {
 	enter_vmx_operation(vmx);
 	vmcs_gpa = vmx->vmcs_gpa;
 	other_vmcs_gpa = other_vmx->vmcs_gpa;
 	other_vmx->eptp_gpa = vmx->eptp_gpa;
 	l2_init(&other_l2, other_vmx, l2_cpuid_loop, other_l2_stack + sizeof(other_l2_stack));
+	unit_vmptrld_switch();
+	unit_vmptrld_switch();
+}
+
+static void l1_vmptrld(struct vmx_pages *vmx)
+{
+	enter_with_two_vmcss(vmx);
+	measure(unit_vmptrld);
+	GUEST_DONE();
+}
+
+static void l1_vmptrld_switch(struct vmx_pages *vmx)
+{
+	enter_with_two_vmcss(vmx);
 	measure(unit_vmptrld_switch);
 	GUEST_DONE();
 }
@@ -122,11 +141,7 @@ static void l1_l2_vmread(struct vmx_pages *vmx)
 {
 	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
 	l2_init(&l2, vmx, l2_vmread, l2_stack + sizeof(l2_stack));
-	/* The bitmaps of vcpu_alloc_vmx() are all zeroes: L1 lets L2 access each field. */
-	GUEST_ASSERT(!vmwrite(CPU_BASED_VM_EXEC_CONTROL, vmreadz(CPU_BASED_VM_EXEC_CONTROL) |
-							 CPU_BASED_ACTIVATE_SECONDARY_CONTROLS));
-	GUEST_ASSERT(!vmwrite(SECONDARY_VM_EXEC_CONTROL, SECONDARY_EXEC_SHADOW_VMCS));
-	GUEST_ASSERT(!vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa));
+	l2_give_shadow_vmcs(vmx);
 	l2_enter(&l2);
 	GUEST_ASSERT_1(vmreadz(VM_EXIT_REASON) == EXIT_REASON_VMCALL, vmreadz(VM_EXIT_REASON));
 	GUEST_DONE();
@@ -136,6 +151,7 @@ const struct metric access_metrics[] = {
 	{ "vmread-trap", l1_vmread_trap, .units = 8, .batches = 200 },
 	{ "vmwrite-trap", l1_vmwrite_trap, .units = 8, .batches = 200 },
 	{ "vmread-shadowed", l1_vmread_shadowed, .units = 1000, .batches = 100 },
+	{ "vmptrld", l1_vmptrld, prepare_vmptrld_switch, .units = 2, .batches = 200 },
 	{ "vmptrld-switch", l1_vmptrld_switch, prepare_vmptrld_switch, .units = 1, .batches = 200 },
 	{ "l2-vmread", l1_l2_vmread, .units = 8, .batches = 200 },
 	{ }

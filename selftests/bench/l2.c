@@ -88,3 +88,15 @@ void l2_init(struct l2 *l2, struct vmx_pages *vmx, void *rip, void *stack_top)
 	GUEST_ASSERT(!vmwrite(HOST_RIP, (uintptr_t)l2_exit));
 	l2->launched = false;
 }
+
+void l2_give_shadow_vmcs(struct vmx_pages *vmx)
+{
+	uint64_t controls = 0;
+
+	if (vmreadz(CPU_BASED_VM_EXEC_CONTROL) & CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+		controls = vmreadz(SECONDARY_VM_EXEC_CONTROL);
+	GUEST_ASSERT(!vmwrite(CPU_BASED_VM_EXEC_CONTROL, vmreadz(CPU_BASED_VM_EXEC_CONTROL) |
+							 CPU_BASED_ACTIVATE_SECONDARY_CONTROLS));
+	GUEST_ASSERT(!vmwrite(SECONDARY_VM_EXEC_CONTROL, controls | SECONDARY_EXEC_SHADOW_VMCS));
+	GUEST_ASSERT(!vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa));
+}

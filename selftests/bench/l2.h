@@ -16,6 +16,9 @@ struct l2 {
 /* Make the VMCS of @vmx current and ready for l2_enter(); L1 must be in VMX operation. */
 void l2_init(struct l2 *l2, struct vmx_pages *vmx, void *rip, void *stack_top);
 
+/* Let L2 use the shadow VMCS of @vmx, whose bitmaps are all zeroes: each field of it. */
+void l2_give_shadow_vmcs(struct vmx_pages *vmx);
+
 /* Run @l2 until its next exit.  HOST_RSP and HOST_RIP are as l2_init() left them. */
 void l2_enter(struct l2 *l2);
 

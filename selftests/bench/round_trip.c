@@ -75,6 +75,15 @@ static void l1_rt_min(struct vmx_pages *vmx)
 	GUEST_DONE();
 }
 
+/* L2 does not use what it is given. */
+static void l1_rt_l2_shadow(struct vmx_pages *vmx)
+{
+	enter_vmx_operation(vmx);
+	l2_give_shadow_vmcs(vmx);
+	measure(unit_rt_min);
+	GUEST_DONE();
+}
+
 static void l1_rt_hostrsp(struct vmx_pages *vmx)
 {
 	enter_vmx_operation(vmx);
@@ -101,6 +110,7 @@ static void prepare_ept12(const struct metric *metric, struct kvm_vm *vm, struct
 const struct metric round_trip_metrics[] = {
 	{ "exit-l1", l1_exit, .units = 8, .batches = 400 },
 	{ "rt-min", l1_rt_min, prepare_ept12, .units = 1, .batches = 300 },
+	{ "rt-l2-shadow", l1_rt_l2_shadow, prepare_ept12, .units = 1, .batches = 300 },
 	{ "rt-hostrsp", l1_rt_hostrsp, prepare_ept12, .units = 1, .batches = 300 },
 	{ "rt-hostrsp-noept", l1_rt_hostrsp, .units = 1, .batches = 300 },
 	{ "rt-other-l1", l1_rt_other_l1, prepare_ept12, .units = 1, .batches = 200 },
