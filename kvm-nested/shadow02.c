@@ -186,7 +186,10 @@ void __kn_shadow02_open(struct kn_vcpu *kv, bool entered)
 	    !kn_has_shadow_vmcs(vcpu))
 		return;
 
-	shadow02 = kv->shadow02 ?: create(kv);
+	/* There is nothing to open before an access has trapped. */
+	shadow02 = kv->shadow02;
+	if (!shadow02 && !entered)
+		shadow02 = create(kv);
 	if (!shadow02)
 		return;
 

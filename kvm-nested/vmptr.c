@@ -29,8 +29,9 @@
 bool kn_vmptr_enable = true;
 
 /* Anything is in so many words of VMCS12, the header in the first; a few at a time. */
-#define AT_ONCE		4
-#define NR_WORDS	round_up(VMCS12_NR_PLACES, AT_ONCE)
+#define NR_WORDS	VMCS12_NR_PLACES
+#define AT_ONCE		5
+static_assert(NR_WORDS % AT_ONCE == 0);
 
 /* The operand of the instruction. */
 static int read_pointer(struct kvm_vcpu *vcpu, gpa_t *vmptr)
@@ -92,34 +93,31 @@ static u64 __user *user_page(struct kvm_vcpu *vcpu, gpa_t gpa)
 	return (u64 __user *)hva;
 }
 
-/* With user access begun: read as many words as are compared at once. */
-#define unsafe_get_words(words, from, label)					\
-do {										\
-	unsafe_get_user((words)[0], &(from)[0], label);				\
-	unsafe_get_user((words)[1], &(from)[1], label);				\
-	unsafe_get_user((words)[2], &(from)[2], label);				\
-	unsafe_get_user((words)[3], &(from)[3], label);				\
-} while (0)
-
-static __always_inline bool differ(const u64 *words, const u64 *page)
-{
-	return ((words[0] ^ page[0]) | (words[1] ^ page[1]) | (words[2] ^ page[2]) |
-		(words[3] ^ page[3])) != 0;
-}
+/* With user access begun: whether any of the words that are compared at once differs. */
+#define unsafe_differ(page, user, label)					\
+({										\
+	u64 __w0, __w1, __w2, __w3, __w4;					\
+										\
+	unsafe_get_user(__w0, &(user)[0], label);				\
+	unsafe_get_user(__w1, &(user)[1], label);				\
+	unsafe_get_user(__w2, &(user)[2], label);				\
+	unsafe_get_user(__w3, &(user)[3], label);				\
+	unsafe_get_user(__w4, &(user)[4], label);				\
+	((__w0 ^ (page)[0]) | (__w1 ^ (page)[1]) | (__w2 ^ (page)[2]) |	\
+	 (__w3 ^ (page)[3]) | (__w4 ^ (page)[4])) != 0;				\
+})
 
 /* Bring L1's memory up to date.  False if it can't be reached. */
 static bool write_page(struct kvm_vcpu *vcpu, gpa_t gpa, const u64 *page)
 {
 	u64 __user *to = user_page(vcpu, gpa);
 	bool changed = false;
-	u64 words[AT_ONCE];
 	int i, w;
 
 	if (!to || !user_access_begin(to, PAGE_SIZE))
 		return false;
 	for (i = 0; i < NR_WORDS; i += AT_ONCE) {
-		unsafe_get_words(words, to + i, fault);
-		if (!differ(words, page + i))
+		if (!unsafe_differ(page + i, to + i, fault))
 			continue;
 		for (w = i; w < i + AT_ONCE; w++)
 			unsafe_put_user(page[w], &to[w], fault);
@@ -147,19 +145,20 @@ static enum page_state read_page(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *page)
 {
 	const u64 __user *from = user_page(vcpu, gpa);
 	enum page_state state = PAGE_SAME;
-	u64 words[AT_ONCE];
+	u64 value;
 	int i, w;
 
 	if (!from || !user_read_access_begin(from, PAGE_SIZE))
 		return PAGE_UNUSABLE;
 	for (i = 0; i < NR_WORDS; i += AT_ONCE) {
-		unsafe_get_words(words, from + i, fault);
-		if (!differ(words, page + i))
+		if (!unsafe_differ(page + i, from + i, fault))
 			continue;
-		if (!i && (u32)words[0] != (u32)page[0])
-			goto fault;
-		for (w = 0; w < AT_ONCE; w++)
-			page[i + w] = words[w];
+		for (w = i; w < i + AT_ONCE; w++) {
+			unsafe_get_user(value, &from[w], fault);
+			if (!w && (u32)value != (u32)page[0])
+				goto fault;
+			page[w] = value;
+		}
 		state = PAGE_CHANGED;
 	}
 	user_read_access_end();
