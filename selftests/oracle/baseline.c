@@ -124,7 +124,7 @@ static void set_controls(struct dice *dice)
 		       CPU_BASED_MWAIT_EXITING | CPU_BASED_USE_TSC_OFFSETTING |
 		       CPU_BASED_TPR_SHADOW, 20);
 	cpu |= control(dice, caps.cpu, 0, CPU_BASED_MONITOR_TRAP, 3);
-	set(CPU_BASED_VM_EXEC_CONTROL, cpu);
+	set(CPU_BASED_VM_EXEC_CONTROL, exclude_value(CPU_BASED_VM_EXEC_CONTROL, cpu));
 	set(SECONDARY_VM_EXEC_CONTROL, cpu2);
 	exit = control(dice, caps.exit, VM_EXIT_HOST_ADDR_SPACE_SIZE,
 		       VM_EXIT_SAVE_DEBUG_CONTROLS | VM_EXIT_ACK_INTR_ON_EXIT |

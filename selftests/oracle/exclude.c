@@ -19,6 +19,9 @@ uint64_t exclude_value(uint32_t field, uint64_t value)
 	/* Counts time. */
 	case PIN_BASED_VM_EXEC_CONTROL:
 		return value & ~(uint64_t)PIN_BASED_VMX_PREEMPTION_TIMER;
+	/* The emulator has no such exits: only KVM, behind an instruction that it emulates. */
+	case CPU_BASED_VM_EXEC_CONTROL:
+		return value & ~(uint64_t)CPU_BASED_MONITOR_TRAP;
 	/* Nobody sends one. */
 	case GUEST_ACTIVITY_STATE:
 		return (value & 0xffffffff) == ACTIVITY_WAIT_FOR_SIPI ? 0 : value;
