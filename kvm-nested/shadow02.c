@@ -181,17 +181,13 @@ void __kn_shadow02_open(struct kn_vcpu *kv, bool entered)
 	struct kn_shadow02 *shadow02;
 	unsigned long flags;
 
-	if (kn_link_pointer(vcpu) == KN_INVALID_GPA || kn_uses_evmcs(vcpu) ||
+	/* There is nothing to open before an access has trapped. */
+	shadow02 = kv->shadow02;
+	if (!shadow02 || kn_link_pointer(vcpu) == KN_INVALID_GPA || kn_uses_evmcs(vcpu) ||
 	    !kn_vcpu_is_adopting() || !READ_ONCE(kn_shadow02_enable) ||
 	    !kn_has_shadow_vmcs(vcpu))
 		return;
 
-	/* There is nothing to open before an access has trapped. */
-	shadow02 = kv->shadow02;
-	if (!shadow02 && !entered)
-		shadow02 = create(kv);
-	if (!shadow02)
-		return;
 
 	choice = kn_image_choose(&shadow02->image, vcpu, kn_link_pointer(vcpu), entered,
 				 &kv->counters.shadow_l2);
@@ -249,7 +245,13 @@ void __kn_shadow02_close(struct kn_vcpu *kv)
 /* An access of L2 to @field of its shadow VMCS12 has trapped, and L1 does not get it. */
 void kn_shadow02_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs12_field field)
 {
-	if (kv->shadow02)
-		kn_image_trapped(&kv->shadow02->image, kv->vcpu, kn_link_pointer(kv->vcpu), access,
+	struct kn_shadow02 *shadow02;
+
+	if (!READ_ONCE(kn_shadow02_enable) || !kn_has_shadow_vmcs(kv->vcpu))
+		return;
+
+	shadow02 = kv->shadow02 ?: create(kv);
+	if (shadow02)
+		kn_image_trapped(&shadow02->image, kv->vcpu, kn_link_pointer(kv->vcpu), access,
 				 field, &kv->counters.shadow_l2);
 }
