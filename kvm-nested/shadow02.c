@@ -188,7 +188,6 @@ void __kn_shadow02_open(struct kn_vcpu *kv, bool entered)
 	    !kn_has_shadow_vmcs(vcpu))
 		return;
 
-
 	choice = kn_image_choose(&shadow02->image, vcpu, kn_link_pointer(vcpu), entered,
 				 &kv->counters.shadow_l2);
 	if (!choice->nr_fields)
