@@ -16,7 +16,7 @@
 #define WORD_OF(encoding)	(((encoding) >> 13) * 4 + (((encoding) >> 10) & 3))
 
 #define VMCS_FIELD(name, encoding, member, offset, shadow)			\
-	static_assert((encoding) % VMCS_BITMAP_TYPE_BITS < 64 &&				\
+	static_assert((encoding) % VMCS_BITMAP_TYPE_BITS < 64 &&		\
 		      WORD_OF(encoding) < VMCS_BITMAP_NR_WORDS &&		\
 		      VMCS_BITMAP_PLACE(WORD_OF(encoding)) == (encoding) / 64);
 #include <kvm-nested/vmcs_fields.h>

@@ -143,7 +143,6 @@ static void make_places(struct kn_choice *choice)
 	u8 number[VMCS12_NR_PLACES] = {};	/* in the list, from 1 on */
 	enum vmcs12_field field;
 
-	choice->nr_fields = 0;
 	choice->nr_places = 0;
 	vmcs12_for_each_field(field, choice->any) {
 		u8 place = vmcs12_fields[field].offset / 8;
@@ -156,7 +155,6 @@ static void make_places(struct kn_choice *choice)
 		}
 		entry = &choice->in_place[number[place] - 1];
 		entry->fields[entry->nr++] = field;
-		choice->nr_fields++;
 	}
 }
 

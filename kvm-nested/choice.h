@@ -27,7 +27,6 @@ struct kn_choice {
 	unsigned long saved[VMCS12_SET_LONGS];	/* lazily kept, so L2's exit saves them */
 	u64 words[LEARN_NR_ACCESSES][VMCS_BITMAP_NR_WORDS];
 	u64 words_clean[VMCS_BITMAP_NR_WORDS];
-	u8 nr_fields;
 	/* Lists: all of them, by the aligned eight bytes of VMCS12 in which they are... */
 	u8 nr_places;
 	u8 places[VMCS12_NR_PLACES];

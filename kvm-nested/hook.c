@@ -164,10 +164,8 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 
 	idx = srcu_read_lock(&kn_srcu);
 	kv = kn_vcpu_find(vcpu);
-	if (kv) {
+	if (kv)
 		kv->counters.state_restored++;
-		kn_vmptr_forget(kv);
-	}
 	r = static_call(kn_vmx_set_nested_state)(vcpu, state, header);
 	srcu_read_unlock(&kn_srcu, idx);
 	return r;

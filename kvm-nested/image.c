@@ -178,8 +178,7 @@ static void read_field(struct kn_image *image, void *vmcs12, u16 encoding,
 		return;
 
 	/* With bits that VMCS12 has not, the next copying out will clear them. */
-	image->value[field] = value;
-	vmcs12_field_write(image->vmcs12, field, value);
+	kn_image_set(image, field, value);
 	if (vmcs12_field_is_access_rights(field))
 		value &= VMCS12_AR_BYTES_MASK;
 	vmcs12_field_write(vmcs12, field, value);

@@ -40,6 +40,13 @@ static void *alloc_page_accounted(void)
 	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
+/* With the shadow VMCS or VMCS02 current. */
+static void leave(struct kn_vcpu *kv, struct kn_shadow02 *shadow02)
+{
+	kn_vmclear(virt_to_phys(shadow02->region));
+	kn_vmptrld(kn_vmcs_region(kn_vmcs02(kv->vcpu)));
+}
+
 /* With VMCS02 current.  Where L1 has no shadow VMCS of the module's, nobody else has done it. */
 static void probe(struct kn_vcpu *kv, struct kn_shadow02 *shadow02)
 {
@@ -48,8 +55,7 @@ static void probe(struct kn_vcpu *kv, struct kn_shadow02 *shadow02)
 	local_irq_save(flags);
 	kn_vmptrld(virt_to_phys(shadow02->region));
 	kn_choice_probe();
-	kn_vmclear(virt_to_phys(shadow02->region));
-	kn_vmptrld(kn_vmcs_region(kn_vmcs02(kv->vcpu)));
+	leave(kv, shadow02);
 	local_irq_restore(flags);
 }
 
@@ -153,8 +159,7 @@ static bool write_changes(struct kn_vcpu *kv)
 	kv->counters.shadow_l2.copied_out++;
 	kn_vmptrld(virt_to_phys(shadow02->region));
 	all = kn_image_write(image, vmcs12, i, &kv->counters.shadow_l2);
-	kn_vmclear(virt_to_phys(shadow02->region));
-	kn_vmptrld(kn_vmcs_region(kn_vmcs02(kv->vcpu)));
+	leave(kv, shadow02);
 	return all;
 }
 
@@ -190,7 +195,7 @@ void __kn_shadow02_open(struct kn_vcpu *kv, bool entered)
 
 	choice = kn_image_choose(&shadow02->image, vcpu, kn_link_pointer(vcpu), entered,
 				 &kv->counters.shadow_l2);
-	if (!choice->nr_fields)
+	if (!choice->nr_places)
 		return;
 	if (!load_bitmaps(kv, choice)) {
 		kv->counters.shadow_l2_unreadable++;
@@ -210,7 +215,6 @@ void kn_shadow02_close_here(struct kn_vcpu *kv)
 {
 	struct kn_shadow02 *shadow02 = kv->shadow02;
 	unsigned long changed[VMCS12_SET_LONGS] = {};
-	void *vmcs02 = kn_vmcs02(kv->vcpu);
 
 	if (!kn_shadow02_is_open(shadow02))
 		return;
@@ -225,10 +229,9 @@ void kn_shadow02_close_here(struct kn_vcpu *kv)
 		kn_vmptrld(virt_to_phys(shadow02->region));
 		kn_image_read(&shadow02->image, kn_cached_shadow_vmcs12(kv->vcpu), changed,
 			      &kv->counters.shadow_l2);
-		kn_vmptrld(kn_vmcs_region(vmcs02));
 	}
-	kn_vmclear(virt_to_phys(shadow02->region));
-	kn_set_shadow_vmcs(vmcs02, NULL);
+	leave(kv, shadow02);
+	kn_set_shadow_vmcs(kn_vmcs02(kv->vcpu), NULL);
 }
 
 /* On the vCPU's thread, with VMCS02 current if L2 is: stock's copy has to be complete. */

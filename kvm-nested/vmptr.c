@@ -15,7 +15,8 @@
  * VMCLEAR don't invalidate mappings (SDM volume 3, "Operations that Invalidate
  * Cached Mappings").
  *
- * What is out of the ordinary is left to stock KVM before anything has changed.
+ * What is out of the ordinary is left to stock KVM before anything has changed, but
+ * for what stock KVM does first itself.
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -32,31 +33,6 @@ bool kn_vmptr_enable = true;
 #define NR_WORDS	VMCS12_NR_PLACES
 #define AT_ONCE		5
 static_assert(NR_WORDS % AT_ONCE == 0);
-
-/* The operand of the instruction. */
-static int read_pointer(struct kvm_vcpu *vcpu, gpa_t *vmptr)
-{
-	struct operand_info info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
-	struct x86_exception e;
-	gva_t gva;
-	int r;
-
-	if (!kn_insn_translates(vcpu, &info))
-		return KN_STOCK;
-	if (!kn_insn_permitted(vcpu) ||
-	    !kn_insn_translate(vcpu, &info, sizeof(*vmptr), false, &gva))
-		return 1;
-
-	r = kn_call(kvm_read_guest_virt)(vcpu, gva, vmptr, sizeof(*vmptr), &e);
-	if (r)
-		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
-	return 0;
-}
-
-static bool can_be_vmcs12(struct kvm_vcpu *vcpu, gpa_t gpa)
-{
-	return PAGE_ALIGNED(gpa) && kn_is_legal_gpa(vcpu, gpa) && gpa != kn_vmxon_ptr(vcpu);
-}
 
 static struct kn_kept *find_kept(struct kn_vmptr *vmptr, gpa_t gpa)
 {
@@ -202,6 +178,34 @@ static int leave_to_stock(struct kn_vcpu *kv)
 	return KN_STOCK;
 }
 
+/* The operand of the instruction, if it can be a VMCS12; else what the hook is to return. */
+static int read_pointer(struct kn_vcpu *kv, gpa_t *gpa)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	struct operand_info info;
+	struct x86_exception e;
+	gva_t gva;
+	int r;
+
+	if (needs_stock(kv))
+		return leave_to_stock(kv);
+
+	info = operand_decode(kn_vmcs_read(VMX_INSTRUCTION_INFO));
+	if (!kn_insn_translates(vcpu, &info))
+		return leave_to_stock(kv);
+	if (!kn_insn_permitted(vcpu) ||
+	    !kn_insn_translate(vcpu, &info, sizeof(*gpa), false, &gva))
+		return 1;
+
+	r = kn_call(kvm_read_guest_virt)(vcpu, gva, gpa, sizeof(*gpa), &e);
+	if (r)
+		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
+
+	if (!PAGE_ALIGNED(*gpa) || !kn_is_legal_gpa(vcpu, *gpa) || *gpa == kn_vmxon_ptr(vcpu))
+		return leave_to_stock(kv);
+	return 0;
+}
+
 /*
  * The current VMCS12 as L1's memory is to have it, and L1's memory.  False if stock
  * KVM has to go on: then it does what has been done here once more, in vain.
@@ -294,14 +298,9 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 	bool dirty;
 	int r;
 
-	if (needs_stock(kv))
-		return leave_to_stock(kv);
-
-	r = read_pointer(vcpu, &gpa);
+	r = read_pointer(kv, &gpa);
 	if (r)
-		return r == KN_STOCK ? leave_to_stock(kv) : r;
-	if (!can_be_vmcs12(vcpu, gpa))
-		return leave_to_stock(kv);
+		return r;
 	if (gpa == kn_current_vmptr(vcpu))
 		return kn_insn_succeed(vcpu);
 
@@ -335,13 +334,10 @@ int kn_vmclear_insn(struct kn_vcpu *kv)
 	gpa_t gpa;
 	int r;
 
-	if (needs_stock(kv))
-		return leave_to_stock(kv);
-
-	r = read_pointer(vcpu, &gpa);
+	r = read_pointer(kv, &gpa);
 	if (r)
-		return r == KN_STOCK ? leave_to_stock(kv) : r;
-	if (gpa != kn_current_vmptr(vcpu) || !can_be_vmcs12(vcpu, gpa))
+		return r;
+	if (gpa != kn_current_vmptr(vcpu))
 		return leave_to_stock(kv);
 
 	*kn_launch_state(vcpu) = 0;

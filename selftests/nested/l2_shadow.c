@@ -47,17 +47,11 @@ static bool sync_in_l2;
 static volatile uint64_t turn;
 static bool no_read, no_write;	/* of the field that is closed */
 
-static const struct kn_field *field_info(unsigned int i)
-{
-	for (unsigned int f = 0; f < KN_NR_FIELDS; f++)
-		if (kn_fields[f].encoding == fields[i])
-			return &kn_fields[f];
-	return NULL;
-}
-
 static uint64_t pattern(unsigned int i, uint64_t seed)
 {
-	return kn_field_pattern(field_info(i), seed) & kn_field_mask(field_info(i));
+	const struct kn_field *field = kn_field_find(fields[i]);
+
+	return kn_field_pattern(field, seed) & kn_field_mask(field);
 }
 
 static void expect_shadow(struct kn_check *check, uint64_t at)
@@ -74,13 +68,15 @@ static void expect_shadow(struct kn_check *check, uint64_t at)
 
 static void write_shadow(struct kn_check *check, uint64_t seed)
 {
+	uint64_t value;
+
 	for (unsigned int i = 0; i < NR_FIELDS; i++) {
 		if (no_write && i == CLOSED)
 			continue;
 		/* With bits that access rights have not. */
-		kn_expect_at(check, "outcome",
-			     kn_vmwrite(fields[i], kn_field_pattern(field_info(i), seed)),
-			     VM_SUCCEED, fields[i]);
+		value = kn_field_pattern(kn_field_find(fields[i]), seed);
+		kn_expect_at(check, "outcome", kn_vmwrite(fields[i], value), VM_SUCCEED,
+			     fields[i]);
 		linked->model[i] = pattern(i, seed);
 	}
 }
@@ -137,12 +133,8 @@ static void visit_shadow(struct shadow *shadow)
 static void edit_in_memory(struct shadow *shadow, uint64_t seed)
 {
 	for (unsigned int i = 0; i < NR_FIELDS; i++) {
-		const struct kn_field *field = field_info(i);
-		static const unsigned int size[] = { 2, 8, 4, 8 };
-
 		shadow->model[i] = pattern(i, seed);
-		memcpy(shadow->region + field->offset, &shadow->model[i],
-		       size[field->encoding >> 13]);
+		kn_region_write(shadow->region, fields[i], shadow->model[i]);
 	}
 }
 
@@ -249,17 +241,6 @@ static void l1_guest_code(struct vmx_pages *pages)
 	GUEST_DONE();
 }
 
-static struct kvm_vcpu *restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
-{
-	struct kvm_x86_state *state = vcpu_save_state(vcpu);
-
-	kvm_vm_release(vm);
-	vcpu = vm_recreate_with_one_vcpu(vm);
-	vcpu_load_state(vcpu, state);
-	kvm_x86_state_cleanup(state);
-	return vcpu;
-}
-
 static bool is_l2_access(const char *name, const void *arg)
 {
 	return !strncmp(name, "l2vmread.", 9) || !strncmp(name, "l2vmwrite.", 10);
@@ -296,7 +277,7 @@ int main(int argc, char *argv[])
 	for (unsigned int i = 0; i < 2 * NR_WARM_UP; i++) {
 		kn_expect_at(stages, "stage in L2", kn_run(vcpu), STAGE_L2, i);
 		if (i % 3 == 1)
-			vcpu = restore(vm, vcpu);
+			vcpu = kn_restore(vm, vcpu);
 		if (i % 4 == 2)
 			kn_expect_at(stages, "shadow_l2", kn_parameter_set("shadow_l2", "0"), 0, i);
 		if (i % 4 == 3)

@@ -100,25 +100,12 @@ static void make_round(unsigned int which, uint64_t round)
 	expect_fields(KN_SITE("a VMCS has its values after L2's exit"), vmcs, which, round);
 }
 
-static uint64_t region_value(const struct vmcs *vmcs, uint32_t field)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < KN_NR_FIELDS; i++) {
-		if (kn_fields[i].encoding != field)
-			continue;
-		memcpy(&value, vmcs->region + kn_fields[i].offset, sizeof(value));
-		value &= kn_field_mask(&kn_fields[i]);
-	}
-	return value;
-}
-
 static void expect_region(struct kn_check *check, const struct vmcs *vmcs)
 {
 	for (unsigned int i = 0; i < NR_VMCSS; i++)
 		for (unsigned int j = 0; j < NR_FIELDS; j++)
 			kn_expect_at(check, "value in the region",
-				     region_value(vmcs, fields[i][j]), vmcs->model[i][j],
+				     kn_region_read(vmcs->region, fields[i][j]), vmcs->model[i][j],
 				     fields[i][j]);
 }
 

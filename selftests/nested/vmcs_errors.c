@@ -14,14 +14,6 @@ enum {
 #define PATTERN		0x0123456789abcdefull
 #define BAD_FIELD	0x7ffeull
 
-static bool exists(uint64_t encoding)
-{
-	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
-		if (kn_fields[i].encoding == encoding)
-			return true;
-	return false;
-}
-
 /* Every encoding there can be: exactly those of the table exist. */
 static void sweep_encodings(void)
 {
@@ -31,7 +23,7 @@ static void sweep_encodings(void)
 	uint64_t encoding, value = 0;
 
 	for (encoding = 0; encoding < 0x8000; encoding++) {
-		bool real = exists(encoding);
+		bool real = kn_field_find(encoding);
 
 		value = PATTERN;
 		kn_expect_at(read, "outcome", kn_vmread(encoding, &value),

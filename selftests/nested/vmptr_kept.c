@@ -40,14 +40,6 @@ static unsigned int roll(unsigned int n)
 	return (dice >> 33) % n;
 }
 
-static const struct kn_field *field_info(uint32_t encoding)
-{
-	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
-		if (kn_fields[i].encoding == encoding)
-			return &kn_fields[i];
-	return NULL;
-}
-
 static uint64_t pattern(unsigned int i, uint64_t seed)
 {
 	/* Nothing but zero is a selector that a VM entry takes for sure; 15 bits fit all others. */
@@ -86,31 +78,22 @@ static void expect_fields(struct vmcs *vmcs, uint64_t at)
 	}
 }
 
-static void *in_memory(struct vmcs *vmcs, unsigned int i)
-{
-	return vmcs->region + field_info(fields[i])->offset;
-}
-
 static void expect_memory(struct vmcs *vmcs, uint64_t at)
 {
 	struct kn_check *check = KN_SITE("the memory of a VMCS that L1 has left is up to date");
-	uint64_t value;
 
-	for (unsigned int i = 0; i < NR_FIELDS; i++) {
-		memcpy(&value, in_memory(vmcs, i), sizeof(value));
-		kn_expect_at(check, "value", value & kn_field_mask(field_info(fields[i])),
+	for (unsigned int i = 0; i < NR_FIELDS; i++)
+		kn_expect_at(check, "value", kn_region_read(vmcs->region, fields[i]),
 			     vmcs->model[i], at << 16 | fields[i]);
-	}
 }
 
 /* What L1 must not do, and KVM has always let it. */
 static void edit_memory(struct vmcs *vmcs, uint64_t seed)
 {
-	static const unsigned int size[] = { 2, 8, 4, 8 };
 	unsigned int i = roll(NR_FIELDS);
 
 	vmcs->model[i] = pattern(i, seed);
-	memcpy(in_memory(vmcs, i), &vmcs->model[i], size[fields[i] >> 13]);
+	kn_region_write(vmcs->region, fields[i], vmcs->model[i]);
 }
 
 static void load(struct vmcs *vmcs)
@@ -219,7 +202,6 @@ static void l1_guest_code(struct vmx_pages *vmx)
 int main(int argc, char *argv[])
 {
 	struct kn_check *stages = KN_SITE("the guest comes to each stage");
-	struct kvm_x86_state *state;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 
@@ -237,22 +219,14 @@ int main(int argc, char *argv[])
 	for (unsigned int stage = 1; stage <= NR_STAGES; stage++) {
 		kn_expect_at(stages, "stage", kn_run(vcpu), stage, stage);
 		if (stage == 1) {
-			uint64_t value = 0x123;
-
 			sync_global_from_guest(vm, current_vmcs);
 			if (current_vmcs != &vmcss[1])
-				memcpy(addr_gpa2hva(vm, vmcss[1].gpa) +
-				       field_info(fields[0])->offset, &value, sizeof(value));
+				kn_region_write(addr_gpa2hva(vm, vmcss[1].gpa), fields[0], 0x123);
 			KN_SHADOW_COUNTED(vm, "vmptr.kept", 10);
 			KN_SHADOW_COUNTED(vm, "vmptr.new", NR_VMCSS - 1);
 		}
-		if (stage == 2 || stage == 5) {
-			state = vcpu_save_state(vcpu);
-			kvm_vm_release(vm);
-			vcpu = vm_recreate_with_one_vcpu(vm);
-			vcpu_load_state(vcpu, state);
-			kvm_x86_state_cleanup(state);
-		}
+		if (stage == 2 || stage == 5)
+			vcpu = kn_restore(vm, vcpu);
 		kn_expect_at(stages, "vmptr",
 			     kn_parameter_set("vmptr", stage == 3 || stage == 6 ? "0" : "1"), 0,
 			     stage);

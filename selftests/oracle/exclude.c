@@ -66,6 +66,10 @@ bool exclude_operand(uint64_t address, bool written)
 	return written && address % 4096 > 4096 - 8;
 }
 
+const uint32_t leftovers[NR_LEFTOVERS] = {
+	EXIT_QUALIFICATION, VMX_INSTRUCTION_INFO, GUEST_LINEAR_ADDRESS,
+};
+
 static bool has_insn_info(uint32_t reason)
 {
 	switch (reason) {
@@ -90,7 +94,7 @@ static bool has_insn_info(uint32_t reason)
  * where memory was possible; and where L2 has a shadow VMCS, so that its accesses may or may not
  * exit to L0, what they would have told of their operands.
  */
-bool exclude_exit_field(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2)
+bool exclude_leftover(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2)
 {
 	switch (field) {
 	case EXIT_QUALIFICATION:

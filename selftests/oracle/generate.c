@@ -39,10 +39,9 @@ static char texts[MAX_OPS][TEXT_SIZE];
 
 const char *field_name(uint32_t encoding)
 {
-	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
-		if (kn_fields[i].encoding == encoding)
-			return kn_fields[i].name;
-	return "no field";
+	const struct kn_field *field = kn_field_find(encoding);
+
+	return field ? field->name : "no field";
 }
 
 const char *program_text(unsigned int op)

@@ -148,9 +148,6 @@ static void check_host_state(void)
 /* What is to be excluded of the exit information is made one value, for whoever reads it later. */
 static void settle_exit_fields(void)
 {
-	static const uint32_t fields[] = {
-		EXIT_QUALIFICATION, VMX_INSTRUCTION_INFO, GUEST_LINEAR_ADDRESS,
-	};
 	uint64_t reason = 0, insn_info = 0, cpu2 = 0;
 
 	if (!the_state()->writes_read_only || try_vmread(VM_EXIT_REASON, &reason) != VM_SUCCEED ||
@@ -158,9 +155,9 @@ static void settle_exit_fields(void)
 	    try_vmread(SECONDARY_VM_EXEC_CONTROL, &cpu2) != VM_SUCCEED)
 		return;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(fields); i++)
-		if (exclude_exit_field(fields[i], reason, insn_info, cpu2))
-			try_vmwrite(fields[i], 0);
+	for (unsigned int i = 0; i < NR_LEFTOVERS; i++)
+		if (exclude_leftover(leftovers[i], reason, insn_info, cpu2))
+			try_vmwrite(leftovers[i], 0);
 }
 
 static void log_exit(void)

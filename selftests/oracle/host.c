@@ -147,20 +147,10 @@ static void log_words(enum kind kind, unsigned int what, const void *words, size
 		log_item(kind, what + i, word[i]);
 }
 
-static unsigned int field_offset(uint32_t encoding)
-{
-	unsigned int i;
-
-	for (i = 0; kn_fields[i].encoding != encoding; i++)
-		;
-	return kn_fields[i].offset;
-}
-
 /* The state in the order of the ABI: header, VMCS12, shadow VMCS12. */
 static void log_nested_state(struct kvm_nested_state *state)
 {
 	struct kvm_vmx_nested_state_data *data = state->data.vmx;
-	uint8_t *vmcs12 = data->vmcs12;
 	uint32_t reason, insn_info, cpu2;
 
 	log_item(LOG_STATE, 0, state->flags);
@@ -173,16 +163,12 @@ static void log_nested_state(struct kvm_nested_state *state)
 		uint64_t words[125];
 
 		memcpy(words, data->vmcs12, sizeof(words));
-		memcpy(&reason, vmcs12 + field_offset(VM_EXIT_REASON), sizeof(reason));
-		memcpy(&insn_info, vmcs12 + field_offset(VMX_INSTRUCTION_INFO), sizeof(insn_info));
-		memcpy(&cpu2, vmcs12 + field_offset(SECONDARY_VM_EXEC_CONTROL), sizeof(cpu2));
-		if (exclude_exit_field(EXIT_QUALIFICATION, reason, insn_info, cpu2))
-			words[field_offset(EXIT_QUALIFICATION) / 8] = 0;
-		if (exclude_exit_field(GUEST_LINEAR_ADDRESS, reason, insn_info, cpu2))
-			words[field_offset(GUEST_LINEAR_ADDRESS) / 8] = 0;
-		if (exclude_exit_field(VMX_INSTRUCTION_INFO, reason, insn_info, cpu2))
-			memset((char *)words + field_offset(VMX_INSTRUCTION_INFO), 0,
-			       sizeof(insn_info));
+		reason = kn_region_read(words, VM_EXIT_REASON);
+		insn_info = kn_region_read(words, VMX_INSTRUCTION_INFO);
+		cpu2 = kn_region_read(words, SECONDARY_VM_EXEC_CONTROL);
+		for (unsigned int i = 0; i < NR_LEFTOVERS; i++)
+			if (exclude_leftover(leftovers[i], reason, insn_info, cpu2))
+				kn_region_write(words, leftovers[i], 0);
 		log_words(LOG_VMCS, 0x1000, words, sizeof(words));
 	}
 	if (state->size > sizeof(*state) + sizeof(data->vmcs12))

@@ -39,7 +39,10 @@ static inline bool percent(struct dice *dice, unsigned int n)
 uint64_t exclude_value(uint32_t field, uint64_t value);
 bool exclude_msr(uint32_t msr);
 bool exclude_operand(uint64_t address, bool written);
-bool exclude_exit_field(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2);
+/* Fields that an exit may leave as they were, and whether this one is to be left out. */
+#define NR_LEFTOVERS	3
+extern const uint32_t leftovers[NR_LEFTOVERS];
+bool exclude_leftover(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2);
 bool exclude_vmcs_access(void);
 /* Flags of an op that is a VMXOFF. */
 unsigned int exclude_vmxoff(void);

@@ -28,6 +28,15 @@ static const struct kn_field kn_fields[] = {
 
 #define KN_NR_FIELDS	ARRAY_SIZE(kn_fields)
 
+/* NULL if there is no such field. */
+static inline const struct kn_field *kn_field_find(uint64_t encoding)
+{
+	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
+		if (kn_fields[i].encoding == encoding)
+			return &kn_fields[i];
+	return NULL;
+}
+
 /* Bits 14:13 of an encoding tell the width, 11:10 the type, bit 0 the upper half. */
 static inline bool kn_field_is_high(const struct kn_field *field)
 {
@@ -56,6 +65,30 @@ static inline uint64_t kn_field_mask(const struct kn_field *field)
 	default:
 		return ~0ull;
 	}
+}
+
+/* What field @encoding, which is one, has in the memory of a VMCS that is not current. */
+static inline uint64_t kn_region_read(const void *region, uint32_t encoding)
+{
+	const struct kn_field *field = kn_field_find(encoding);
+	uint64_t value;
+
+	memcpy(&value, region + field->offset, sizeof(value));
+	return value & kn_field_mask(field);
+}
+
+static inline unsigned int kn_field_size(const struct kn_field *field)
+{
+	static const unsigned int size[] = { 2, 8, 4, 8 };
+
+	return kn_field_is_high(field) ? 4 : size[field->encoding >> 13];
+}
+
+static inline void kn_region_write(void *region, uint32_t encoding, uint64_t value)
+{
+	const struct kn_field *field = kn_field_find(encoding);
+
+	memcpy(region + field->offset, &value, kn_field_size(field));
 }
 
 /* A value that no two fields have in common in any 16 bits, different for each @seed. */

@@ -75,6 +75,17 @@ static void guest_died(struct kvm_vcpu *vcpu, const char *why, uint64_t got)
 	kn_expect_at(&guest_ends, why, got, 0, 0);
 }
 
+struct kvm_vcpu *kn_restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
+{
+	struct kvm_x86_state *state = vcpu_save_state(vcpu);
+
+	kvm_vm_release(vm);
+	vcpu = vm_recreate_with_one_vcpu(vm);
+	vcpu_load_state(vcpu, state);
+	kvm_x86_state_cleanup(state);
+	return vcpu;
+}
+
 uint64_t kn_run(struct kvm_vcpu *vcpu)
 {
 	struct ucall uc;

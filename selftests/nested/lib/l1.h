@@ -56,6 +56,9 @@ struct kvm_vm *kn_vm_create(struct kvm_vcpu **vcpu, void *l1_guest_code);
 /* Runs @vcpu to its next GUEST_SYNC() and returns that stage; 0 if the guest is done or dead. */
 uint64_t kn_run(struct kvm_vcpu *vcpu);
 
+/* Saves @vcpu, the only one of @vm, and returns the one that goes on with its state in a new VM. */
+struct kvm_vcpu *kn_restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu);
+
 /* Routes @vm's exceptions to kn_fault; kn_vm_create() has done it already. */
 void kn_fault_init(struct kvm_vm *vm, struct kvm_vcpu *vcpu);
 

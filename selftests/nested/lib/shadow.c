@@ -96,12 +96,10 @@ bool kn_shadowing(void)
 
 static const char *field_name(uint32_t encoding)
 {
-	for (unsigned int i = 0; i < KN_NR_FIELDS; i++)
-		if (kn_fields[i].encoding == encoding)
-			return kn_fields[i].name;
+	const struct kn_field *field = kn_field_find(encoding);
 
-	TEST_FAIL("no field %#x", encoding);
-	return NULL;
+	TEST_ASSERT(field, "no field %#x", encoding);
+	return field->name;
 }
 
 struct fields {
