@@ -107,8 +107,9 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 			kv->counters.exit_stock[insn]++;
 		else
 			kv->counters.exit_module[insn]++;
-		/* Stock KVM is about to write VMCS12, maybe the shadow VMCS as well. */
-		if (r == KN_STOCK && insn == KN_INSN_VMWRITE && !kn_in_l2(vcpu))
+		/* Stock KVM is about to access VMCS12, maybe the shadow VMCS as well. */
+		if (r == KN_STOCK && (insn == KN_INSN_VMREAD || insn == KN_INSN_VMWRITE) &&
+		    !kn_in_l2(vcpu))
 			kn_shadow_reload(kv);
 	}
 

@@ -19,6 +19,7 @@ enum {
 	STAGE_LEARNT = 1,
 	STAGE_ROUNDS,
 	STAGE_TRIGGER,
+	STAGE_STOCK,
 };
 
 /* What L1 writes in each round... */
@@ -157,6 +158,20 @@ static void check_error(void)
 	kn_expect_at(check, "error", vmreadz(VM_INSTRUCTION_ERROR), ERR_UNSUPPORTED_FIELD, turn);
 }
 
+/* A field that L1 has only written so far, so that its reads trap. */
+static void check_written(void)
+{
+	struct kn_check *check = KN_SITE("L1 reads what it has written without a VM exit");
+	uint64_t value = 0;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		turn++;
+		vmwrite(TSC_OFFSET, turn << TSC_SHIFT);
+		kn_expect_at(check, "outcome", kn_vmread(TSC_OFFSET, &value), VM_SUCCEED, turn);
+		kn_expect_at(check, "value", value, turn << TSC_SHIFT, turn);
+	}
+}
+
 static void l1_guest_code(struct vmx_pages *vmx)
 {
 	uint64_t l2_stack[KN_L2_STACK_SIZE];
@@ -179,6 +194,9 @@ static void l1_guest_code(struct vmx_pages *vmx)
 		vmwrite(VM_EXIT_MSR_STORE_COUNT, 0);
 	}
 	GUEST_SYNC(STAGE_TRIGGER);
+	check_written();
+	GUEST_SYNC(STAGE_STOCK);
+	check_written();
 	GUEST_DONE();
 }
 
@@ -222,6 +240,11 @@ int main(int argc, char *argv[])
 	KN_SHADOW_COUNTED(vm, "shadow.copied_out", NR_ROUNDS);
 	KN_SHADOW_CHECK_EQ("nothing leaves before its review", kn_counter(vm, "shadow.left"), 0);
 	KN_SHADOW_CHECK_EQ("there is room for all", kn_counter(vm, "shadow.full"), 0);
+
+	/* The first time its reads are left to stock KVM, the second time they join. */
+	kn_parameter_set("vmaccess", "0");
+	KN_CHECK_EQ("L1 reads what stock KVM emulates", kn_run(vcpu), STAGE_STOCK);
+	kn_parameter_set("vmaccess", "1");
 	kn_run(vcpu);
 	kn_finish(vm);
 }
