@@ -105,29 +105,49 @@ enum learn_result learn_trapped(struct learn_set *set, enum learn_access access,
 	return LEARN_JOINED;
 }
 
+/* How often the closed access traps, in 256 uses; not zero. */
+static u32 trap_rate(const struct learn_set *set, const struct learn_sides *sides)
+{
+	return 256 * sides->traps / (set->uses - sides->since + 1) + 1;
+}
+
 /*
- * The same for a field that can't be open for both accesses.  It turns from one to
- * the other when that has trapped in @threshold uses; if both are in use, in twice
- * as many each time.
+ * The same for one of the fields that can't be open for both accesses.  It turns to
+ * the other one after @threshold traps, and from then on stays with the one that
+ * traps less while it is closed.  More and more rarely it turns for a look whether
+ * that is still so.
  */
 enum learn_result learn_trapped_exclusive(struct learn_set *set, enum learn_access access,
 					  enum vmcs12_field field, u32 threshold, u32 max)
 {
 	enum learn_access other = access == LEARN_READ ? LEARN_WRITE : LEARN_READ;
+	struct learn_sides *sides = &set->sides[field - LEARN_FIRST_EXCLUSIVE];
+	u32 rate, stint;
 
+	if (!is_member(set, field))
+		sides->since = set->uses;
 	if (!vmcs12_set_has(set->members[other], field))
 		return learn_trapped(set, access, field, threshold, max);
 
-	if (vmcs12_set_has(set->trapped[access], field))
+	if (!sides->other_rate)
+		stint = threshold;
+	else
+		stint = LEARN_STINT << (sides->looks ? 0 : sides->patience);
+	if (++sides->traps < stint)
 		return LEARN_WAITS;
 
-	vmcs12_set_add(set->trapped[access], field);
-	if (++set->against[field] < threshold << set->turns[field])
+	rate = trap_rate(set, sides);
+	sides->traps = 0;
+	sides->since = set->uses;
+	if (sides->looks && sides->patience < LEARN_MAX_PATIENCE)
+		sides->patience++;
+	if (sides->looks && rate <= sides->other_rate) {
+		sides->looks = false;
 		return LEARN_WAITS;
+	}
 
-	set->against[field] = 0;
-	if (set->turns[field] < LEARN_MAX_TURNS)
-		set->turns[field]++;
+	sides->looks = !sides->looks;
+	sides->other_rate = rate;
 	set->generation++;
 	vmcs12_set_remove(set->members[other], field);
 	vmcs12_set_add(set->members[access], field);
@@ -141,8 +161,8 @@ void learn_drop(struct learn_set *set, enum vmcs12_field field)
 
 	vmcs12_set_remove(set->members[LEARN_READ], field);
 	vmcs12_set_remove(set->members[LEARN_WRITE], field);
-	set->against[field] = 0;
-	set->turns[field] = 0;
+	if (vmcs12_field_is_access_rights(field))
+		memset(&set->sides[field - LEARN_FIRST_EXCLUSIVE], 0, sizeof(*set->sides));
 	set->nr--;
 	set->generation++;
 }
@@ -167,6 +187,7 @@ enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max)
 	enum vmcs12_field field;
 
 	memset(set->trapped, 0, sizeof(set->trapped));
+	set->uses++;
 
 	if (set->nr > max) {
 		field = next_member(set);

@@ -31,8 +31,16 @@
 #define LEARN_NEXT_TRAP		1
 #define LEARN_MAX_THRESHOLD	(U8_MAX / LEARN_FIRST_TRAP)
 
-/* Logarithm of how much rarer than at first a field turns from one access to the other. */
-#define LEARN_MAX_TURNS		10
+/*
+ * Of a field that can't be open for both accesses: traps that tell how often the closed
+ * one traps, and the logarithm of how much rarer than at first that is looked into.
+ */
+#define LEARN_STINT		16U
+#define LEARN_MAX_PATIENCE	8
+
+/* The fields that may not be open for both accesses: access rights. */
+#define LEARN_FIRST_EXCLUSIVE	VMCS12_GUEST_ES_AR_BYTES
+#define LEARN_NR_EXCLUSIVE	(VMCS12_GUEST_TR_AR_BYTES - VMCS12_GUEST_ES_AR_BYTES + 1)
 
 enum learn_access {
 	LEARN_READ,
@@ -44,6 +52,15 @@ enum learn_result {
 	LEARN_WAITS,		/* has not trapped often enough, or is a member */
 	LEARN_JOINED,
 	LEARN_FULL,
+};
+
+/* Of a member that can't be open for both accesses. */
+struct learn_sides {
+	u32 since;		/* the set's uses when it turned, or decided not to */
+	u32 traps;		/* of the access that is closed, since then */
+	u32 other_rate;		/* how often the open one trapped while closed; 0: not known */
+	bool looks;		/* has turned to find out how often the closed one traps */
+	u8 patience;		/* how often it has looked, up to the maximum */
 };
 
 /* The fields of one VMCS12; a high half counts as its field. */
@@ -61,9 +78,8 @@ struct learn_set {
 	u8 points[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];	/* since the last review */
 	u8 tenure[VMCS12_NR_FIELDS];	/* log2 of the reviews to pass */
 	u8 passes[VMCS12_NR_FIELDS];	/* reviews still to pass */
-	/* Of a member that is open for one access only: uses in which the other trapped. */
-	u16 against[VMCS12_NR_FIELDS];
-	u8 turns[VMCS12_NR_FIELDS];	/* from one access to the other, up to the maximum */
+	u32 uses;
+	struct learn_sides sides[LEARN_NR_EXCLUSIVE];
 };
 
 struct learn {

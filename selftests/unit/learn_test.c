@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 
 #include "learn.h"
 #include "unit.h"
@@ -437,66 +438,147 @@ static void check_set(const struct learn_set *set, unsigned int step)
 	EXPECT(set->reviewed < VMCS12_NR_FIELDS, "step %u", step);
 }
 
+#define E	VMCS12_GUEST_FS_AR_BYTES
+
 static enum learn_result trap_exclusive(struct learn_set *set, enum learn_access access)
 {
-	use(set);
-	return learn_trapped_exclusive(set, access, C, THRESHOLD, MAX);
+	return learn_trapped_exclusive(set, access, E, THRESHOLD, MAX);
 }
 
-/* Traps in as many uses as it takes. */
-static void trap_until_turned(struct learn_set *set, enum learn_access access, unsigned int uses)
+static void expect_side(struct learn_set *set, enum learn_access access)
 {
-	u32 generation = set->generation;
-
-	for (unsigned int i = 1; i < uses; i++) {
-		EXPECT_EQ(trap_exclusive(set, access), LEARN_WAITS, "trap %u of %u", i, uses);
-		EXPECT_EQ(learn_trapped_exclusive(set, access, C, THRESHOLD, MAX), LEARN_WAITS,
-			  "once more in the same use");
-	}
-	EXPECT_EQ(set->generation, generation, "before trap %u", uses);
-	EXPECT_EQ(trap_exclusive(set, access), LEARN_JOINED, "trap %u", uses);
-	EXPECT(set->generation != generation, "generation");
-	EXPECT_EQ(reads(set, C), access == LEARN_READ, "reading");
-	EXPECT_EQ(writes(set, C), access == LEARN_WRITE, "writing");
+	EXPECT_EQ(reads(set, E), access == LEARN_READ, "reading");
+	EXPECT_EQ(writes(set, E), access == LEARN_WRITE, "writing");
 	EXPECT_EQ(set->nr, 1U, "nr");
 }
 
-TEST(exclusive, "a field open for one access turns to the other, more and more rarely")
+/* Uses with @nr traps of the closed access each, until it has trapped @traps times: it turns. */
+static void trap_until_turned(struct learn_set *set, enum learn_access access, unsigned int nr,
+			      unsigned int traps)
+{
+	u32 generation = set->generation;
+
+	for (unsigned int i = 1; i < traps; i++) {
+		if (i % nr == 0)
+			use(set);
+		EXPECT_EQ(trap_exclusive(set, access), LEARN_WAITS, "trap %u of %u", i, traps);
+	}
+	EXPECT_EQ(set->generation, generation, "before trap %u", traps);
+	EXPECT_EQ(trap_exclusive(set, access), LEARN_JOINED, "trap %u", traps);
+	EXPECT(set->generation != generation, "generation");
+	expect_side(set, access);
+	use(set);
+}
+
+/* An L1 that reads @reads times in each use, and writes @writes times; how often it trapped. */
+static unsigned int use_both(struct learn_set *set, unsigned int nr_reads, unsigned int nr_writes,
+			     unsigned int uses, unsigned int *turned)
+{
+	unsigned int traps = 0;
+
+	for (unsigned int i = 0; i < uses; i++) {
+		for (unsigned int w = 0; w < nr_writes; w++)
+			if (!writes(set, E)) {
+				traps++;
+				*turned += trap_exclusive(set, LEARN_WRITE) == LEARN_JOINED;
+			}
+		for (unsigned int r = 0; r < nr_reads; r++)
+			if (!reads(set, E)) {
+				traps++;
+				*turned += trap_exclusive(set, LEARN_READ) == LEARN_JOINED;
+			}
+		use(set);
+	}
+	return traps;
+}
+
+static void join(struct learn_set *set, enum learn_access access)
+{
+	unsigned int turned = 0;
+
+	use_both(set, access == LEARN_READ, access == LEARN_WRITE, THRESHOLD, &turned);
+	EXPECT_EQ(turned, 1U, "joined");
+	expect_side(set, access);
+}
+
+TEST(exclusive, "a field open for one access turns to the other, which it does not know yet")
 {
 	struct learn_set *set = new_set();
-	unsigned int uses = THRESHOLD;
 
-	trap_until_turned(set, LEARN_READ, THRESHOLD);
+	join(set, LEARN_READ);
 	EXPECT_EQ(trap_exclusive(set, LEARN_READ), LEARN_WAITS, "a member");
-	for (unsigned int i = 0; i < LEARN_MAX_TURNS + 2; i++) {
-		trap_until_turned(set, i % 2 ? LEARN_READ : LEARN_WRITE, uses);
-		if (i < LEARN_MAX_TURNS)
-			uses *= 2;
-	}
-	EXPECT_EQ(uses, THRESHOLD << LEARN_MAX_TURNS, "the rarest");
+	use(set);
+	trap_until_turned(set, LEARN_WRITE, 1, THRESHOLD);
+	/* Twice as often as the other: back, and after twice as many traps for another look. */
+	trap_until_turned(set, LEARN_READ, 2, LEARN_STINT);
+	trap_until_turned(set, LEARN_WRITE, 1, 2 * LEARN_STINT);
+	trap_until_turned(set, LEARN_READ, 2, LEARN_STINT);
+	trap_until_turned(set, LEARN_WRITE, 1, 4 * LEARN_STINT);
 
-	learn_drop(set, C);
-	trap_until_turned(set, LEARN_WRITE, THRESHOLD);
-	trap_until_turned(set, LEARN_READ, THRESHOLD);
+	learn_drop(set, E);
+	join(set, LEARN_WRITE);
+	trap_until_turned(set, LEARN_READ, 2, THRESHOLD);
+	/* Less often: it stays, and looks at the other after twice as many traps. */
+	for (unsigned int i = 0; i < LEARN_STINT; i++) {
+		EXPECT_EQ(trap_exclusive(set, LEARN_WRITE), LEARN_WAITS, "trap %u", i);
+		use(set);
+	}
+	trap_until_turned(set, LEARN_WRITE, 1, 2 * LEARN_STINT);
+}
+
+TEST(exclusive_stays, "it stays with the access that traps less while closed")
+{
+	static const struct {
+		unsigned int reads;
+		unsigned int writes;
+		unsigned int most;	/* traps in 1,000 uses, without the best of both */
+	} l1s[] = {
+		{ 1, 0, 4 }, { 0, 1, 4 }, { 3, 1, 120 }, { 1, 3, 120 }, { 8, 1, 140 },
+		{ 2, 2, 20 },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(l1s); i++) {
+		struct learn_set *set = new_set();
+		unsigned int reads = l1s[i].reads, writes = l1s[i].writes, turned = 0;
+		unsigned int best = 1000 * min_t(unsigned int, reads, writes);
+		unsigned int traps = use_both(set, reads, writes, 1000, &turned);
+
+		EXPECT(traps >= best && traps <= best + l1s[i].most,
+		       "%u reads and %u writes: %u traps, %u more than it takes", reads, writes,
+		       traps, traps - best);
+	}
+}
+
+TEST(exclusive_looks_again, "it looks again, more and more rarely, and sees what has changed")
+{
+	struct learn_set *set = new_set();
+	unsigned int turned = 0;
+
+	use_both(set, 4, 1, 1000, &turned);
+	expect_side(set, LEARN_READ);
+	use_both(set, 1, 4, 1000, &turned);
+	expect_side(set, LEARN_WRITE);
+	EXPECT(turned < 20, "%u turns", turned);
+
+	/* At most twice in as many traps as it has patience for. */
+	turned = 0;
+	use_both(set, 4, 4, 1000 * LEARN_STINT << LEARN_MAX_PATIENCE >> 2, &turned);
+	EXPECT(turned > 900 && turned <= 2000, "%u turns", turned);
 }
 
 TEST(exclusive_starts_anew, "who left does not take along what trapped against it")
 {
 	struct learn_set *set = new_set();
 
-	trap_until_turned(set, LEARN_READ, THRESHOLD);
-	for (unsigned int i = 1; i < THRESHOLD; i++)
+	join(set, LEARN_READ);
+	for (unsigned int i = 1; i < THRESHOLD; i++) {
 		trap_exclusive(set, LEARN_WRITE);
-	learn_drop(set, C);
+		use(set);
+	}
+	learn_drop(set, E);
 	/* What let it join is remembered until the next review. */
 	EXPECT_EQ(trap_exclusive(set, LEARN_READ), LEARN_JOINED, "back");
-	trap_until_turned(set, LEARN_WRITE, THRESHOLD);
-}
-
-/* What no set ever has open for both. */
-static bool is_exclusive(enum vmcs12_field field)
-{
-	return field % 2;
+	trap_until_turned(set, LEARN_WRITE, 1, THRESHOLD);
 }
 
 /* One thing that can happen to a set. */
@@ -521,9 +603,9 @@ static void disturb(struct learn_set *set, u32 max, unsigned int step)
 		EXPECT(nr <= max || field != VMCS12_NO_FIELD, "step %u: too big", step);
 		break;
 	default:
-		result = (is_exclusive(field) ? learn_trapped_exclusive :
+		result = (vmcs12_field_is_access_rights(field) ? learn_trapped_exclusive :
 						learn_trapped)(set, access, field, THRESHOLD, max);
-		EXPECT(!is_exclusive(field) || !reads(set, field) || !writes(set, field),
+		EXPECT(!vmcs12_field_is_access_rights(field) || !reads(set, field) || !writes(set, field),
 		       "step %u: %u open for both", step, field);
 		EXPECT_EQ(result == LEARN_JOINED,
 			  !was_member && vmcs12_set_has(set->members[access], field), "step %u",
