@@ -19,7 +19,7 @@ static bool access_rights_keep_bits;
 
 /* The parameter for a fixed set; empty: learn. */
 static unsigned long fixed[VMCS12_SET_LONGS];
-static u32 fixed_generation;
+u32 kn_choice_generation;
 
 #define VMCS_FIELD(name, encoding, member, offset, shadow)			\
 	static_assert((offset) / 8 < VMCS12_NR_PLACES);
@@ -62,7 +62,7 @@ void kn_choice_set_fixed(const unsigned long *fields)
 	for (i = 0; i < VMCS12_SET_LONGS; i++)
 		WRITE_ONCE(fixed[i], fields[i]);
 	/* Whoever sees the new generation sees the new fields. */
-	smp_store_release(&fixed_generation, fixed_generation + 1);
+	smp_store_release(&kn_choice_generation, kn_choice_generation + 1);
 }
 
 void kn_choice_get_fixed(unsigned long *fields)
@@ -71,12 +71,6 @@ void kn_choice_get_fixed(unsigned long *fields)
 
 	for (i = 0; i < VMCS12_SET_LONGS; i++)
 		fields[i] = READ_ONCE(fixed[i]);
-}
-
-u32 kn_choice_fixed_generation(void)
-{
-	/* Pairs with kn_choice_set_fixed(). */
-	return smp_load_acquire(&fixed_generation);
 }
 
 bool kn_choice_is_fixed(void)
@@ -191,8 +185,8 @@ void kn_choice_make(struct kn_choice *choice, struct kvm_vcpu *vcpu, const struc
 	choice->fixed = choose_fixed(choice, vcpu);
 	if (!choice->fixed)
 		memcpy(choice->open, set->members, sizeof(choice->open));
+	choice->number = set->number;
 	choice->generation = set->generation;
-	choice->made = true;
 
 	vmcs12_set_subtract(choice->open_clean, choice->open[LEARN_WRITE], kn_classes.trigger);
 	for (i = 0; i < LEARN_NR_ACCESSES; i++)

@@ -14,7 +14,8 @@ struct kvm_vcpu;
 
 /* The fields that L1 gets at without a VM exit. */
 struct kn_choice {
-	bool made;
+	u8 number;		/* of the learnt set */
+	u32 version;		/* a new one each time it is made; 0 before */
 	bool fixed;		/* by the parameter */
 	u32 generation;		/* of the learnt set, if not */
 	unsigned long open[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
@@ -53,14 +54,20 @@ struct kn_classes {
 };
 
 extern struct kn_classes kn_classes;
+extern u32 kn_choice_generation;	/* of the parameter for a fixed set */
 
 /* Everything traps. */
 extern const struct kn_choice kn_choice_nothing;
 
+static inline u32 kn_choice_fixed_generation(void)
+{
+	/* Pairs with kn_choice_set_fixed(). */
+	return smp_load_acquire(&kn_choice_generation);
+}
+
 void kn_choice_init(void);
 void kn_choice_set_fixed(const unsigned long *fields);
 void kn_choice_get_fixed(unsigned long *fields);
-u32 kn_choice_fixed_generation(void);
 bool kn_choice_is_fixed(void);
 
 void kn_choice_probe(void);

@@ -71,12 +71,18 @@ static void remove_bitmaps(struct kn_shadow *shadow)
 void kn_shadow_create(struct kn_vcpu *kv)
 {
 	raw_spin_lock_init(&kv->shadow.lock);
-	kn_image_init(&kv->shadow.image);
+	kn_habits_init(&kv->shadow.habits);
+	kn_image_init(&kv->shadow.base, NULL);
+	kv->shadow.image = &kv->shadow.base;
 }
 
 /* Nobody uses the kn_vcpu any more. */
 void kn_shadow_free(struct kn_vcpu *kv)
 {
+	int i;
+
+	for (i = 0; i < LEARN_NR_SETS; i++)
+		kn_image_free(kv->shadow.images[i]);
 	free_page((unsigned long)kv->shadow.bitmap[LEARN_READ]);
 	free_page((unsigned long)kv->shadow.bitmap[LEARN_WRITE]);
 }
@@ -116,21 +122,29 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 
 	vmcs_bitmap_init(shadow->bitmap[LEARN_READ]);
 	vmcs_bitmap_init(shadow->bitmap[LEARN_WRITE]);
-	kn_image_forget(&shadow->image);
+	kn_image_init(&shadow->base, kn_shadow_vmcs(vcpu));
 	shadow->active = true;
 	local_irq_restore(flags);
 }
 
-/* The vCPU leaves VMX operation, with VMCS01 current: its shadow VMCS goes as it is. */
+/*
+ * The vCPU leaves VMX operation, with VMCS01 current: KVM's shadow VMCS goes as it is.
+ * What L1 wrote last to one of the others does not get to VMCS12.
+ */
 void kn_shadow_leave(struct kn_vcpu *kv)
 {
 	struct kn_shadow *shadow = &kv->shadow;
 	unsigned long flags;
+	int i;
 
 	local_irq_save(flags);
 	remove_bitmaps(shadow);
+	kn_shadow_use(kv, &shadow->base);
 	shadow->active = false;
 	local_irq_restore(flags);
+
+	for (i = 0; i < LEARN_NR_SETS; i++)
+		kn_image_forget(shadow->images[i]);
 }
 
 /* The vCPU dies. */
@@ -148,7 +162,7 @@ void kn_shadow_destroy(struct kn_vcpu *kv)
 static bool needs_vmcs02(struct kn_vcpu *kv)
 {
 	return kv->shadow.active && kn_shadow_is_live(kv->vcpu) && !*kn_vmcs12_dirty(kv->vcpu) &&
-	       vmcs12_sets_meet(kn_image_open_for_writing(&kv->shadow.image), kn_classes.late);
+	       vmcs12_sets_meet(kn_image_open_for_writing(kv->shadow.image), kn_classes.late);
 }
 
 /* The same as changes_take_effect() where VMCS02 is known not to be active elsewhere. */
@@ -190,18 +204,27 @@ static bool vmwrite_is_pending(struct kn_vcpu *kv)
 static void hand_over(struct kn_vcpu *kv)
 {
 	unsigned long changed[VMCS12_SET_LONGS] = {};
+	u64 vmcs01 = kn_vmcs_region(kn_vmcs01(kv->vcpu));
+	struct kn_shadow *shadow = &kv->shadow;
 	struct kvm_vcpu *vcpu = kv->vcpu;
+	bool live;
 
-	remove_bitmaps(&kv->shadow);
+	remove_bitmaps(shadow);
 
-	if (kv->shadow.active && kn_shadow_is_live(vcpu)) {
+	live = shadow->active && kn_shadow_is_live(vcpu);
+	if (live) {
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
+		kn_vmptrld(vmcs01);
+	}
+	kn_shadow_use(kv, &shadow->base);
+	if (live) {
+		kn_shadow_enter(vcpu);
 		kn_vmcs_load(vcpu, stock_open[LEARN_READ]);
 		kn_vmclear(kn_shadow_region(vcpu));
 		changes_take_effect_here(kv, changed);
 	}
-	kv->shadow.active = false;
+	shadow->active = false;
 }
 
 /*

@@ -433,14 +433,15 @@ static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct f
 {
 	void *hook;
 
-	if (ip == redirected[REDIRECTED_REFLECT].ip)
-		hook = hook_reflect_vmexit;
+	/* The one that is called most comes first. */
+	if (ip == redirected[REDIRECTED_VCPU_MAP].ip)
+		hook = hook_kvm_vcpu_map;
 	else if (ip == redirected[REDIRECTED_COPY_IN].ip)
 		hook = hook_copy_shadow_to_vmcs12;
 	else if (ip == redirected[REDIRECTED_COPY_OUT].ip)
 		hook = hook_nested_sync_vmcs12_to_shadow;
 	else
-		hook = hook_kvm_vcpu_map;
+		hook = hook_reflect_vmexit;
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook);
 }
 

@@ -3,67 +3,53 @@
  * What a hardware shadow VMCS contains, and which of its fields are open.
  */
 #include <linux/bitmap.h>
+#include <linux/slab.h>
 
 #include "image.h"
 #include "kvm_intel.h"
 #include "stats.h"
 
-unsigned int kn_shadow_fields = 128;
-unsigned int kn_shadow_learn = 3;
-unsigned int kn_shadow_review = 256;
-
-void kn_image_init(struct kn_image *image)
+void kn_image_init(struct kn_image *image, void *region)
 {
-	learn_init(&image->learn);
+	memset(image, 0, sizeof(*image));
+	image->region = region;
 	image->choice = &kn_choice_nothing;
+}
+
+/* With an empty shadow VMCS, a page like that at @model.  NULL if there is no memory. */
+struct kn_image *kn_image_create(const void *model)
+{
+	struct kn_image *image = kmalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
+	void *region = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+	if (!image || !region) {
+		free_page((unsigned long)region);
+		kfree(image);
+		return NULL;
+	}
+
+	/* The revision, and that it is a shadow VMCS. */
+	*(u32 *)region = *(u32 *)model;
+	kn_vmclear(virt_to_phys(region));
+	kn_image_init(image, region);
+	return image;
 }
 
 /* The shadow VMCS may contain anything. */
 void kn_image_forget(struct kn_image *image)
 {
-	memset(image->known, 0, sizeof(image->known));
-	image->choice = &kn_choice_nothing;
+	if (image)
+		kn_image_init(image, image->region);
 }
 
-/* The processor has no such field: nobody is to ask for it again. */
-static void withdraw(struct kn_image *image, enum vmcs12_field field)
+/* The shadow VMCS is active nowhere. */
+void kn_image_free(struct kn_image *image)
 {
-	int i;
+	if (!image)
+		return;
 
-	kn_choice_withdraw(field);
-	for (i = 0; i < LEARN_NR_SETS; i++)
-		learn_drop(&image->learn.sets[i], field);
-	image->fixed_generation = kn_choice_fixed_generation() - 1;
-}
-
-/*
- * The fields that the VMCS12 at @vmptr shall have open.  With @used, this is
- * another use of its set.
- */
-const struct kn_choice *kn_image_choose(struct kn_image *image, struct kvm_vcpu *vcpu, u64 vmptr,
-					bool used, struct kn_shadow_counters *counters)
-{
-	struct learn_set *set = learn_find(&image->learn, vmptr);
-	u32 fixed_generation = kn_choice_fixed_generation();
-	struct kn_choice *choice;
-
-	if (used && learn_use(set, READ_ONCE(kn_shadow_review), READ_ONCE(kn_shadow_fields)) !=
-		    VMCS12_NO_FIELD)
-		counters->left++;
-
-	if (fixed_generation != image->fixed_generation) {
-		image->fixed_generation = fixed_generation;
-		memset(image->choices, 0, sizeof(image->choices));
-		image->choice = &kn_choice_nothing;
-	}
-
-	choice = &image->choices[set - image->learn.sets];
-	if (!choice->made || (!choice->fixed && choice->generation != set->generation)) {
-		kn_choice_make(choice, vcpu, set);
-		if (image->choice == choice)
-			image->choice = &kn_choice_nothing;
-	}
-	return choice;
+	free_page((unsigned long)image->region);
+	kfree(image);
 }
 
 /* Let the guest have these fields.  What differs for sure gets written. */
@@ -75,6 +61,7 @@ void kn_image_open(struct kn_image *image, const struct kn_choice *choice, bool 
 	enum vmcs12_field field;
 
 	image->choice = choice;
+	image->version = choice->version;
 	image->clean = clean;
 	bitmap_and(image->known, image->known, choice->any, VMCS12_NR_FIELDS);
 	if (vmcs12_set_subtract(unknown, choice->any, image->known))
@@ -90,34 +77,6 @@ void kn_image_set(struct kn_image *image, enum vmcs12_field field, u64 value)
 {
 	image->value[field] = value;
 	vmcs12_field_write(image->vmcs12, field, value);
-}
-
-/* An access to @field of the VMCS12 at @vmptr has trapped.  LEARN_JOINED: choose anew. */
-enum learn_result kn_image_trapped(struct kn_image *image, struct kvm_vcpu *vcpu, u64 vmptr,
-				   enum learn_access access, enum vmcs12_field field,
-				   struct kn_shadow_counters *counters)
-{
-	enum learn_result result;
-	struct learn_set *set;
-	u32 threshold, max;
-
-	field = vmcs12_field_base(field);
-	if (kn_choice_is_fixed() || !kn_choice_may_open(vcpu, access, field))
-		return LEARN_WAITS;
-
-	set = learn_find(&image->learn, vmptr);
-	threshold = READ_ONCE(kn_shadow_learn);
-	max = READ_ONCE(kn_shadow_fields);
-	if (kn_choice_is_exclusive(field))
-		result = learn_trapped_exclusive(set, access, field, threshold, max);
-	else
-		result = learn_trapped(set, access, field, threshold, max);
-
-	if (result == LEARN_JOINED)
-		counters->joined++;
-	else if (result == LEARN_FULL)
-		counters->full++;
-	return result;
 }
 
 /* The first place of the choice from number @i on that is not as the shadow VMCS has it. */
@@ -136,7 +95,7 @@ int kn_image_find_change(const struct kn_image *image, const void *vmcs12, int i
  * With the shadow VMCS current: bring what differs there, from place number @i on.
  * False if it can't have one of the fields.
  */
-bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
+bool kn_image_write(struct kn_image *image, const void *vmcs12, int i, struct kn_habits *habits,
 		    struct kn_shadow_counters *counters)
 {
 	const struct kn_choice *choice = image->choice;
@@ -154,7 +113,7 @@ bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
 
 			nr++;
 			if (!kn_vmcs_write(vmcs12_fields[field].encoding, value)) {
-				withdraw(image, field);
+				kn_habits_withdraw(habits, field);
 				all = false;
 				continue;
 			}
@@ -169,20 +128,25 @@ bool kn_image_write(struct kn_image *image, const void *vmcs12, int i,
 	return all;
 }
 
-static void read_field(struct kn_image *image, void *vmcs12, u16 encoding,
-		       enum vmcs12_field field, unsigned long *changed)
+/* The guest has written @value to the shadow VMCS. */
+static noinline void take_change(struct kn_image *image, void *vmcs12, enum vmcs12_field field,
+				 u64 value, unsigned long *changed)
 {
-	u64 value = kn_vmcs_read(encoding);
-
-	if (value == image->value[field])
-		return;
-
 	/* With bits that VMCS12 has not, the next copying out will clear them. */
 	kn_image_set(image, field, value);
 	if (vmcs12_field_is_access_rights(field))
 		value &= VMCS12_AR_BYTES_MASK;
 	vmcs12_field_write(vmcs12, field, value);
 	vmcs12_set_add(changed, field);
+}
+
+static __always_inline void read_field(struct kn_image *image, void *vmcs12, u16 encoding,
+				       enum vmcs12_field field, unsigned long *changed)
+{
+	u64 value = kn_vmcs_read(encoding);
+
+	if (value != image->value[field])
+		take_change(image, vmcs12, field, value, changed);
 }
 
 /* With the shadow VMCS current: bring what the guest has changed to VMCS12. */

@@ -179,14 +179,20 @@ static inline u64 kn_vmcs_region(void *vmcs)
 	return virt_to_phys(*kn_member(vmcs, loaded_vmcs, vmcs, void *));
 }
 
-static inline bool kn_has_shadow_vmcs(struct kvm_vcpu *vcpu)
+/* The shadow VMCS of VMCS01; NULL if the processor has no such thing. */
+static inline void *kn_shadow_vmcs(struct kvm_vcpu *vcpu)
 {
 	return *kn_member(kn_vmcs01(vcpu), loaded_vmcs, shadow_vmcs, void *);
 }
 
+static inline bool kn_has_shadow_vmcs(struct kvm_vcpu *vcpu)
+{
+	return kn_shadow_vmcs(vcpu);
+}
+
 static inline u64 kn_shadow_region(struct kvm_vcpu *vcpu)
 {
-	return virt_to_phys(*kn_member(kn_vmcs01(vcpu), loaded_vmcs, shadow_vmcs, void *));
+	return virt_to_phys(kn_shadow_vmcs(vcpu));
 }
 
 /* What KVM clears with the VMCS, if that was launched; NULL for nothing. */

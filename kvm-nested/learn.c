@@ -9,12 +9,13 @@
 
 #include "learn.h"
 
-static void set_init(struct learn_set *set, u64 vmptr)
+static void set_init(struct learn_set *set, u8 number, u64 vmptr)
 {
 	/* Goes on, lest a set be mistaken for the one that was here before. */
 	u32 generation = set->generation + 1;
 
 	memset(set, 0, sizeof(*set));
+	set->number = number;
 	set->generation = generation;
 	set->vmptr = vmptr;
 	set->on_probation = VMCS12_NO_FIELD;
@@ -25,21 +26,17 @@ void learn_init(struct learn *learn)
 	int i;
 
 	for (i = 0; i < LEARN_NR_SETS; i++)
-		set_init(&learn->sets[i], 0);
+		set_init(&learn->sets[i], i, 0);
 	learn->current_set = &learn->sets[0];
 	learn->clock = 0;
 }
 
-/* The set of the VMCS12 at @vmptr, an empty one if that has none. */
-struct learn_set *learn_find(struct learn *learn, u64 vmptr)
+/* The same where the current set may be another one. */
+struct learn_set *learn_find_other(struct learn *learn, u64 vmptr)
 {
-	struct learn_set *set = learn->current_set;
+	struct learn_set *set = &learn->sets[0];
 	int i;
 
-	if (set->used && set->vmptr == vmptr)
-		return set;
-
-	set = &learn->sets[0];
 	for (i = 0; i < LEARN_NR_SETS; i++) {
 		struct learn_set *other = &learn->sets[i];
 
@@ -52,7 +49,7 @@ struct learn_set *learn_find(struct learn *learn, u64 vmptr)
 	}
 
 	if (!set->used || set->vmptr != vmptr)
-		set_init(set, vmptr);
+		set_init(set, set->number, vmptr);
 	set->used = ++learn->clock;
 	learn->current_set = set;
 	return set;
@@ -178,25 +175,16 @@ static enum vmcs12_field next_member(struct learn_set *set)
 	return set->reviewed;
 }
 
-/*
- * The set is used once more.  Returns a field that has left, VMCS12_NO_FIELD for
- * most calls: one for each review, one more each call while the set is too big.
- */
-enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max)
+/* The second half of learn_use(). */
+enum vmcs12_field learn_review(struct learn_set *set, u32 max)
 {
 	enum vmcs12_field field;
-
-	memset(set->trapped, 0, sizeof(set->trapped));
-	set->uses++;
 
 	if (set->nr > max) {
 		field = next_member(set);
 		learn_drop(set, field);
 		return field;
 	}
-
-	if (++set->age < period)
-		return VMCS12_NO_FIELD;
 
 	set->age = 0;
 	memset(set->points, 0, sizeof(set->points));

@@ -17,6 +17,7 @@
 #ifndef _KVM_NESTED_LEARN_H
 #define _KVM_NESTED_LEARN_H
 
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "vmcs12.h"
@@ -65,6 +66,7 @@ struct learn_sides {
 
 /* The fields of one VMCS12; a high half counts as its field. */
 struct learn_set {
+	u8 number;		/* in struct learn */
 	u64 vmptr;
 	u64 used;		/* when last; 0 for never */
 	unsigned long members[LEARN_NR_ACCESSES][VMCS12_SET_LONGS];
@@ -89,12 +91,34 @@ struct learn {
 };
 
 void learn_init(struct learn *learn);
-struct learn_set *learn_find(struct learn *learn, u64 vmptr);
+struct learn_set *learn_find_other(struct learn *learn, u64 vmptr);
 enum learn_result learn_trapped(struct learn_set *set, enum learn_access access,
 				enum vmcs12_field field, u32 threshold, u32 max);
 enum learn_result learn_trapped_exclusive(struct learn_set *set, enum learn_access access,
 					  enum vmcs12_field field, u32 threshold, u32 max);
-enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max);
+enum vmcs12_field learn_review(struct learn_set *set, u32 max);
 void learn_drop(struct learn_set *set, enum vmcs12_field field);
+
+/* The set of the VMCS12 at @vmptr, an empty one if that has none. */
+static inline struct learn_set *learn_find(struct learn *learn, u64 vmptr)
+{
+	struct learn_set *set = learn->current_set;
+
+	return set->used && set->vmptr == vmptr ? set : learn_find_other(learn, vmptr);
+}
+
+/*
+ * The set is used once more.  Returns a field that has left, VMCS12_NO_FIELD for
+ * most calls: one for each review, one more each call while the set is too big.
+ */
+static inline enum vmcs12_field learn_use(struct learn_set *set, u32 period, u32 max)
+{
+	memset(set->trapped, 0, sizeof(set->trapped));
+	set->uses++;
+	if (set->nr <= max && ++set->age < period)
+		return VMCS12_NO_FIELD;
+
+	return learn_review(set, max);
+}
 
 #endif /* _KVM_NESTED_LEARN_H */

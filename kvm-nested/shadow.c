@@ -39,6 +39,38 @@ void kn_shadow_exit(struct kvm_vcpu *vcpu)
 	kn_vmptrld(kn_vmcs_region(kn_vmcs01(vcpu)));
 }
 
+/*
+ * With VMCS01 current, and interrupts off: let it refer to @image.  No other may be
+ * active, for KVM clears no other when VMCS01 leaves the CPU.
+ */
+void kn_shadow_use(struct kn_vcpu *kv, struct kn_image *image)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+
+	if (image == kv->shadow.image)
+		return;
+
+	kn_vmclear(kn_shadow_region(vcpu));
+	kn_set_shadow_vmcs(kn_vmcs01(vcpu), image->region);
+	if (kn_current_vmptr(vcpu) != KN_INVALID_GPA)
+		kn_vmcs_write(VMCS_LINK_POINTER, virt_to_phys(image->region));
+	kv->shadow.image = image;
+}
+
+/*
+ * L1 has come back to a VMCS12: let that have a shadow VMCS of its own, lest each
+ * change of VMCS12s write most of it.  Without memory for that, so it is.
+ */
+void kn_shadow_prepare(struct kn_vcpu *kv)
+{
+	struct kn_shadow *shadow = &kv->shadow;
+	struct kn_image **image;
+
+	image = &shadow->images[kn_habits_number(&shadow->habits, kn_current_vmptr(kv->vcpu))];
+	if (!*image)
+		*image = kn_image_create(shadow->base.region);
+}
+
 /* L1 has a current VMCS12, and the shadow VMCS has what L1 wrote to it. */
 bool kn_shadow_is_live(struct kvm_vcpu *vcpu)
 {
@@ -49,7 +81,7 @@ bool kn_shadow_is_live(struct kvm_vcpu *vcpu)
 /* With the shadow VMCS current: bring what L1 has changed to VMCS12. */
 void kn_shadow_read_changes(struct kn_vcpu *kv, unsigned long *changed)
 {
-	kn_image_read(&kv->shadow.image, kn_cached_vmcs12(kv->vcpu), changed,
+	kn_image_read(kv->shadow.image, kn_cached_vmcs12(kv->vcpu), changed,
 		      &kv->counters.shadow);
 }
 
@@ -84,7 +116,7 @@ bool kn_shadow_copy_in(struct kn_vcpu *kv)
 
 	local_irq_save(flags);
 	active = shadow->active;
-	if (active && kn_shadow_is_live(vcpu) && kn_image_nr_written(&shadow->image)) {
+	if (active && kn_shadow_is_live(vcpu) && kn_image_nr_written(shadow->image)) {
 		kv->counters.shadow.copied_in++;
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
@@ -120,14 +152,14 @@ void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field)
 	unsigned long flags;
 
 	field = vmcs12_field_base(field);
-	if (!vmcs12_set_has(kn_image_open_for_writing(&shadow->image), field))
+	if (!vmcs12_set_has(kn_image_open_for_writing(shadow->image), field))
 		return;
 
 	local_irq_save(flags);
 	if (shadow->active && kn_shadow_is_live(vcpu)) {
 		kv->counters.shadow.copied_in++;
 		kn_shadow_enter(vcpu);
-		kn_image_read_field(&shadow->image, kn_cached_vmcs12(vcpu), field, changed,
+		kn_image_read_field(shadow->image, kn_cached_vmcs12(vcpu), field, changed,
 				    &kv->counters.shadow);
 		kn_shadow_exit(vcpu);
 	}
@@ -140,16 +172,23 @@ void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field)
 static void open_fields(struct kn_vcpu *kv)
 {
 	struct kn_shadow *shadow = &kv->shadow;
-	struct kn_image *image = &shadow->image;
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	const struct kn_choice *choice;
 	bool clean = !*kn_vmcs12_dirty(vcpu);
+	struct kn_image *image;
+	unsigned long flags;
 
-	choice = kn_image_choose(image, vcpu, kn_current_vmptr(vcpu), !shadow->again,
-				 &kv->counters.shadow);
+	choice = kn_habits_choose(&shadow->habits, vcpu, kn_current_vmptr(vcpu), !shadow->again,
+				  &kv->counters.shadow);
 	shadow->again = false;
-	if (choice == image->choice && clean == image->clean)
+	image = shadow->images[choice->number] ?: &shadow->base;
+	if (image == shadow->image && kn_image_is_open(image, choice, clean))
 		return;
+
+	local_irq_save(flags);
+	if (shadow->active)
+		kn_shadow_use(kv, image);
+	local_irq_restore(flags);
 
 	vmcs_bitmap_load(shadow->bitmap[LEARN_READ], choice->words[LEARN_READ]);
 	vmcs_bitmap_load(shadow->bitmap[LEARN_WRITE],
@@ -160,7 +199,7 @@ static void open_fields(struct kn_vcpu *kv)
 /* Bring what differs from the shadow VMCS there.  False if it can't have one of the fields. */
 static bool write_changes(struct kn_vcpu *kv)
 {
-	struct kn_image *image = &kv->shadow.image;
+	struct kn_image *image = kv->shadow.image;
 	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
 	bool all;
 	int i;
@@ -171,7 +210,7 @@ static bool write_changes(struct kn_vcpu *kv)
 
 	kv->counters.shadow.copied_out++;
 	kn_shadow_enter(kv->vcpu);
-	all = kn_image_write(image, vmcs12, i, &kv->counters.shadow);
+	all = kn_image_write(image, vmcs12, i, &kv->shadow.habits, &kv->counters.shadow);
 	kn_shadow_exit(kv->vcpu);
 	return all;
 }
@@ -212,7 +251,7 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 		open_fields(kv);
 		/* Mostly L2's exit has saved them. */
 		if (*kn_vmcs12_lazy(kv->vcpu) &&
-		    vmcs12_set_subtract(missing, shadow->image.choice->saved, kv->fresh))
+		    vmcs12_set_subtract(missing, shadow->image->choice->saved, kv->fresh))
 			kn_vmcs02_fetch(kv, missing);
 
 		local_irq_save(flags);
@@ -231,7 +270,7 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 /* VMCS02 is current: L2 has exited, to L1.  Keep what L1 will read of the lazy fields. */
 void kn_shadow_l2_exit(struct kn_vcpu *kv)
 {
-	const struct kn_choice *choice = kv->shadow.active ? kv->shadow.image.choice :
+	const struct kn_choice *choice = kv->shadow.active ? kv->shadow.image->choice :
 							     &kn_choice_nothing;
 
 	kn_vmcs02_save(kv, choice->saved);
@@ -243,8 +282,8 @@ void kn_shadow_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs12
 	struct kn_shadow *shadow = &kv->shadow;
 
 	if (shadow->active &&
-	    kn_image_trapped(&shadow->image, kv->vcpu, kn_current_vmptr(kv->vcpu), access, field,
-			     &kv->counters.shadow) == LEARN_JOINED)
+	    kn_habits_trapped(&shadow->habits, kv->vcpu, kn_current_vmptr(kv->vcpu), access, field,
+			      &kv->counters.shadow) == LEARN_JOINED)
 		kn_shadow_reload(kv);
 }
 
@@ -264,16 +303,16 @@ void kn_shadow_written(struct kn_vcpu *kv, enum vmcs12_field field)
 	/* If it is given back right after this, the field is handed over with the others. */
 	field = vmcs12_field_base(field);
 	if (!kn_has_shadow_vmcs(vcpu) ||
-	    (shadow->active && !vmcs12_set_has(shadow->image.known, field)))
+	    (shadow->active && !vmcs12_set_has(shadow->image->known, field)))
 		return;
 
 	local_irq_save(flags);
-	in_shadow = shadow->active ? shadow->image.known : kn_shadow_stock_open(kv);
+	in_shadow = shadow->active ? shadow->image->known : kn_shadow_stock_open(kv);
 	if (kn_shadow_is_live(vcpu) && vmcs12_set_has(in_shadow, field)) {
 		value = vmcs12_field_read(kn_cached_vmcs12(vcpu), field);
 		kn_shadow_enter(vcpu);
 		kn_vmcs_write(vmcs12_fields[field].encoding, value);
-		kn_image_set(&shadow->image, field, value);
+		kn_image_set(shadow->image, field, value);
 		/* Stock KVM wants it clear whenever it is not in use. */
 		if (!shadow->active)
 			kn_vmclear(kn_shadow_region(vcpu));

@@ -17,7 +17,11 @@ struct kn_shadow {
 	u64 stock_bitmap[LEARN_NR_ACCESSES];	/* what VMCS01 referred to before */
 	u64 vmwrite_seen;	/* the number of the exit, see kn_nr_exits() */
 	bool again;	/* stale for another reason than that L1 goes on with it */
-	struct kn_image image;
+	struct kn_habits habits;
+	struct kn_image *image;	/* to which VMCS01 refers */
+	struct kn_image base;	/* KVM's own, as it is while this is not active */
+	/* Of VMCS12s by their numbers; NULL for those that @base will do for. */
+	struct kn_image *images[LEARN_NR_SETS];
 };
 
 extern bool kn_shadow_enable;
@@ -32,6 +36,7 @@ bool kn_shadow_give_back(struct kn_vcpu *kv);
 const unsigned long *kn_shadow_stock_open(struct kn_vcpu *kv);
 
 /* shadow.c */
+void kn_shadow_prepare(struct kn_vcpu *kv);
 bool kn_shadow_copy_in(struct kn_vcpu *kv);
 bool kn_shadow_copy_out(struct kn_vcpu *kv);
 void kn_shadow_l2_exit(struct kn_vcpu *kv);
@@ -43,6 +48,7 @@ void kn_shadow_written(struct kn_vcpu *kv, enum vmcs12_field field);
 /* shadow.c, for handover.c */
 void kn_shadow_enter(struct kvm_vcpu *vcpu);
 void kn_shadow_exit(struct kvm_vcpu *vcpu);
+void kn_shadow_use(struct kn_vcpu *kv, struct kn_image *image);
 bool kn_shadow_is_live(struct kvm_vcpu *vcpu);
 void kn_shadow_read_changes(struct kn_vcpu *kv, unsigned long *changed);
 

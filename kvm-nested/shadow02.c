@@ -29,7 +29,7 @@ bool kn_shadow02_enable = true;
 
 static void free_shadow02(struct kn_shadow02 *shadow02)
 {
-	free_page((unsigned long)shadow02->region);
+	kn_image_free(shadow02->image);
 	free_page((unsigned long)shadow02->bitmap[LEARN_READ]);
 	free_page((unsigned long)shadow02->bitmap[LEARN_WRITE]);
 	kvfree(shadow02);
@@ -43,7 +43,7 @@ static void *alloc_page_accounted(void)
 /* With the shadow VMCS or VMCS02 current. */
 static void leave(struct kn_vcpu *kv, struct kn_shadow02 *shadow02)
 {
-	kn_vmclear(virt_to_phys(shadow02->region));
+	kn_vmclear(virt_to_phys(shadow02->image->region));
 	kn_vmptrld(kn_vmcs_region(kn_vmcs02(kv->vcpu)));
 }
 
@@ -53,7 +53,7 @@ static void probe(struct kn_vcpu *kv, struct kn_shadow02 *shadow02)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	kn_vmptrld(virt_to_phys(shadow02->region));
+	kn_vmptrld(virt_to_phys(shadow02->image->region));
 	kn_choice_probe();
 	leave(kv, shadow02);
 	local_irq_restore(flags);
@@ -67,19 +67,17 @@ static struct kn_shadow02 *create(struct kn_vcpu *kv)
 	if (!shadow02)
 		return NULL;
 
-	shadow02->region = alloc_page_accounted();
+	shadow02->image = kn_image_create(kn_shadow_vmcs(kv->vcpu));
 	shadow02->bitmap[LEARN_READ] = alloc_page_accounted();
 	shadow02->bitmap[LEARN_WRITE] = alloc_page_accounted();
-	if (!shadow02->region || !shadow02->bitmap[LEARN_READ] || !shadow02->bitmap[LEARN_WRITE]) {
+	if (!shadow02->image || !shadow02->bitmap[LEARN_READ] || !shadow02->bitmap[LEARN_WRITE]) {
 		free_shadow02(shadow02);
 		return NULL;
 	}
 
-	/* The revision, and that it is a shadow VMCS. */
-	*(u32 *)shadow02->region = *(u32 *)phys_to_virt(kn_shadow_region(kv->vcpu));
 	vmcs_bitmap_init(shadow02->bitmap[LEARN_READ]);
 	vmcs_bitmap_init(shadow02->bitmap[LEARN_WRITE]);
-	kn_image_init(&shadow02->image);
+	kn_habits_init(&shadow02->habits);
 	probe(kv, shadow02);
 
 	/* Whoever gives vCPUs back finds it complete. */
@@ -148,7 +146,7 @@ static bool write_changes(struct kn_vcpu *kv)
 {
 	struct kn_shadow02 *shadow02 = kv->shadow02;
 	const void *vmcs12 = kn_cached_shadow_vmcs12(kv->vcpu);
-	struct kn_image *image = &shadow02->image;
+	struct kn_image *image = shadow02->image;
 	bool all;
 	int i;
 
@@ -157,8 +155,8 @@ static bool write_changes(struct kn_vcpu *kv)
 		return true;
 
 	kv->counters.shadow_l2.copied_out++;
-	kn_vmptrld(virt_to_phys(shadow02->region));
-	all = kn_image_write(image, vmcs12, i, &kv->counters.shadow_l2);
+	kn_vmptrld(virt_to_phys(shadow02->image->region));
+	all = kn_image_write(image, vmcs12, i, &shadow02->habits, &kv->counters.shadow_l2);
 	leave(kv, shadow02);
 	return all;
 }
@@ -168,10 +166,10 @@ static void refer_to(struct kn_shadow02 *shadow02, void *vmcs02)
 {
 	kn_vmcs_write(VMREAD_BITMAP, virt_to_phys(shadow02->bitmap[LEARN_READ]));
 	kn_vmcs_write(VMWRITE_BITMAP, virt_to_phys(shadow02->bitmap[LEARN_WRITE]));
-	kn_vmcs_write(VMCS_LINK_POINTER, virt_to_phys(shadow02->region));
+	kn_vmcs_write(VMCS_LINK_POINTER, virt_to_phys(shadow02->image->region));
 	kn_vmcs_write(SECONDARY_VM_EXEC_CONTROL,
 		      kn_vmcs_read(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
-	kn_set_shadow_vmcs(vmcs02, shadow02->region);
+	kn_set_shadow_vmcs(vmcs02, shadow02->image->region);
 	WRITE_ONCE(shadow02->open, true);
 }
 
@@ -193,15 +191,15 @@ void __kn_shadow02_open(struct kn_vcpu *kv, bool entered)
 	    !kn_has_shadow_vmcs(vcpu))
 		return;
 
-	choice = kn_image_choose(&shadow02->image, vcpu, kn_link_pointer(vcpu), entered,
-				 &kv->counters.shadow_l2);
+	choice = kn_habits_choose(&shadow02->habits, vcpu, kn_link_pointer(vcpu), entered,
+				  &kv->counters.shadow_l2);
 	if (!choice->nr_places)
 		return;
 	if (!load_bitmaps(kv, choice)) {
 		kv->counters.shadow_l2_unreadable++;
 		return;
 	}
-	kn_image_open(&shadow02->image, choice, false, kn_cached_shadow_vmcs12(vcpu));
+	kn_image_open(shadow02->image, choice, false, kn_cached_shadow_vmcs12(vcpu));
 
 	/* Where the processor lacks a field, the next time will do. */
 	local_irq_save(flags);
@@ -224,10 +222,10 @@ void kn_shadow02_close_here(struct kn_vcpu *kv)
 		      kn_vmcs_read(SECONDARY_VM_EXEC_CONTROL) & ~SECONDARY_EXEC_SHADOW_VMCS);
 	kn_vmcs_write(VMCS_LINK_POINTER, KN_INVALID_GPA);
 
-	if (kn_image_nr_written(&shadow02->image)) {
+	if (kn_image_nr_written(shadow02->image)) {
 		kv->counters.shadow_l2.copied_in++;
-		kn_vmptrld(virt_to_phys(shadow02->region));
-		kn_image_read(&shadow02->image, kn_cached_shadow_vmcs12(kv->vcpu), changed,
+		kn_vmptrld(virt_to_phys(shadow02->image->region));
+		kn_image_read(shadow02->image, kn_cached_shadow_vmcs12(kv->vcpu), changed,
 			      &kv->counters.shadow_l2);
 	}
 	leave(kv, shadow02);
@@ -254,6 +252,6 @@ void kn_shadow02_trapped(struct kn_vcpu *kv, enum learn_access access, enum vmcs
 
 	shadow02 = kv->shadow02 ?: create(kv);
 	if (shadow02)
-		kn_image_trapped(&shadow02->image, kv->vcpu, kn_link_pointer(kv->vcpu), access,
-				 field, &kv->counters.shadow_l2);
+		kn_habits_trapped(&shadow02->habits, kv->vcpu, kn_link_pointer(kv->vcpu), access,
+				  field, &kv->counters.shadow_l2);
 }

@@ -9,9 +9,9 @@ struct kn_vcpu;
 /* The hardware shadow VMCS that VMCS02 refers to while an L2 may use it. */
 struct kn_shadow02 {
 	bool open;		/* VMCS02 refers to it, and so does its struct loaded_vmcs */
-	void *region;
 	u64 *bitmap[LEARN_NR_ACCESSES];
-	struct kn_image image;
+	struct kn_habits habits;
+	struct kn_image *image;
 };
 
 extern bool kn_shadow02_enable;

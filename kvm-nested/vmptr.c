@@ -281,9 +281,12 @@ static int load_new(struct kn_vcpu *kv, gpa_t gpa)
 	if (!kept->page)
 		return KN_STOCK;
 
-	/* Stock KVM is about to release the current VMCS12, if there is one, from there. */
-	memcpy(kept->page, kn_cached_vmcs12(vcpu), PAGE_SIZE);
+	/*
+	 * Stock KVM is about to release the current VMCS12, if there is one, from there.
+	 * Whoever gives the shadow VMCS back may bring changes to the old page until then.
+	 */
 	local_irq_save(flags);
+	memcpy(kept->page, kn_cached_vmcs12(vcpu), PAGE_SIZE);
 	swap_pages(kv, kept);
 	local_irq_restore(flags);
 	return KN_STOCK;
@@ -322,6 +325,7 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 	}
 
 	make_current(kv, kept, dirty || state == PAGE_CHANGED);
+	kn_shadow_prepare(kv);
 	kv->counters.vmptr_kept++;
 	return kn_insn_succeed(vcpu);
 }
