@@ -22,7 +22,7 @@ struct model {
 	unsigned int joins[LEARN_NR_ACCESSES][VMCS12_NR_FIELDS];
 	unsigned int departures[VMCS12_NR_FIELDS];
 	unsigned int against[VMCS12_NR_FIELDS];	/* of a member that is open for one access only */
-	unsigned int turns[VMCS12_NR_FIELDS];
+	unsigned int turns[VMCS12_NR_FIELDS];	/* since it joined */
 	unsigned int turned[VMCS12_NR_FIELDS];	/* since the set was made */
 	unsigned int age;
 };
@@ -57,12 +57,6 @@ static unsigned int population(const struct learn_set *set)
 	return nr;
 }
 
-/* Some may be open for one access only. */
-static bool is_exclusive(unsigned int field)
-{
-	return field % 8 == 0;
-}
-
 static void check_set(const struct learn_set *set, const struct model *model)
 {
 	FUZZ_EXPECT_EQ(set->nr, population(set), "members");
@@ -70,9 +64,9 @@ static void check_set(const struct learn_set *set, const struct model *model)
 		unsigned int turns = 1u << set->tenure[field], passes = set->passes[field];
 
 		FUZZ_EXPECT(set->tenure[field] <= LEARN_MAX_TENURE, "field %u", field);
-		FUZZ_EXPECT(set->turns[field] <= LEARN_MAX_TURNS, "field %u", field);
-		FUZZ_EXPECT(!is_exclusive(field) || !has(set, LEARN_READ, field) ||
-			    !has(set, LEARN_WRITE, field), "field %u is open both ways", field);
+		FUZZ_EXPECT(!vmcs12_field_is_access_rights(field) ||
+			    !has(set, LEARN_READ, field) || !has(set, LEARN_WRITE, field),
+			    "field %u is open both ways", field);
 		FUZZ_EXPECT(passes < 1u << LEARN_MAX_TENURE, "field %u", field);
 		FUZZ_EXPECT(!is_member(set, field) || passes < turns, "field %u", field);
 		for (unsigned int a = 0; a < LEARN_NR_ACCESSES; a++)
@@ -123,26 +117,34 @@ static struct learn_set *find(unsigned int which)
 	return set;
 }
 
-/* The access that is closed takes over, but more and more rarely. */
+/*
+ * The access that is closed takes over after @threshold traps, and later not before it is known how
+ * often it traps, nor later than when that is looked into most rarely.
+ */
 static void turn(struct learn_set *set, struct model *model, enum learn_access access, u8 field)
 {
-	enum learn_result want = LEARN_WAITS, got;
-	unsigned int nr = set->nr;
+	unsigned int *against = &model->against[field], nr = set->nr;
+	enum learn_result got;
+	bool turns;
 
-	if (!model->in_use[access][field]) {
-		model->in_use[access][field] = true;
-		if (++model->against[field] == threshold * (1u << model->turns[field]))
-			want = LEARN_JOINED;
-	}
+	model->in_use[access][field] = true;
+	++*against;
 	got = learn_trapped_exclusive(set, access, field, threshold, max);
-	FUZZ_EXPECT_EQ(got, want, "field %u, against %u, turned %u times", field,
-		       model->against[field], model->turns[field]);
-	FUZZ_EXPECT_EQ(has(set, access, field), want == LEARN_JOINED, "field %u", field);
-	FUZZ_EXPECT_EQ(has(set, !access, field), want != LEARN_JOINED, "field %u", field);
+	turns = got == LEARN_JOINED;
+	FUZZ_EXPECT(turns || got == LEARN_WAITS, "field %u", field);
+	if (!model->turns[field])
+		FUZZ_EXPECT_EQ(turns, *against >= threshold, "field %u, against %u", field,
+			       *against);
+	else
+		FUZZ_EXPECT(turns ? *against >= LEARN_STINT :
+				    *against < LEARN_STINT + (LEARN_STINT << LEARN_MAX_PATIENCE),
+			    "field %u, against %u", field, *against);
+	FUZZ_EXPECT_EQ(has(set, access, field), turns, "field %u", field);
+	FUZZ_EXPECT_EQ(has(set, !access, field), !turns, "field %u", field);
 	FUZZ_EXPECT_EQ(set->nr, nr, "field %u turns", field);
-	if (want == LEARN_JOINED) {
-		model->against[field] = 0;
-		model->turns[field] += model->turns[field] < LEARN_MAX_TURNS;
+	if (turns) {
+		*against = 0;
+		model->turns[field]++;
 		model->turned[field]++;
 	}
 }
@@ -153,7 +155,7 @@ static void trap(struct learn_set *set, struct model *model, enum learn_access a
 	struct learn_set before = *set;
 
 	model->trapped[access][field] = true;
-	if (is_exclusive(field) && has(set, !access, field)) {
+	if (vmcs12_field_is_access_rights(field) && has(set, !access, field)) {
 		turn(set, model, access, field);
 		return;
 	}
@@ -167,7 +169,7 @@ static void trap(struct learn_set *set, struct model *model, enum learn_access a
 			want = is_member(set, field) || set->nr < max ? LEARN_JOINED : LEARN_FULL;
 	}
 
-	if (is_exclusive(field))
+	if (vmcs12_field_is_access_rights(field))
 		got = learn_trapped_exclusive(set, access, field, threshold, max);
 	else
 		got = learn_trapped(set, access, field, threshold, max);
@@ -294,6 +296,14 @@ static void set_parameters(struct fuzz_input *input)
 	max = how & 128 ? fuzz_u8(input) % 8 : fuzz_u8(input) % (VMCS12_NR_FIELDS + 1);
 }
 
+/* Any, and often enough one that can't be open for both accesses. */
+static u8 fuzz_field(struct fuzz_input *input)
+{
+	u8 field = fuzz_u8(input);
+
+	return field < VMCS12_NR_FIELDS ? field : LEARN_FIRST_EXCLUSIVE + field % LEARN_NR_EXCLUSIVE;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = { data, size };
@@ -309,7 +319,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	while (input.size) {
 		struct model *model = &models[which];
-		u8 what = fuzz_u8(&input), field = fuzz_u8(&input) % VMCS12_NR_FIELDS;
+		u8 what = fuzz_u8(&input), field = fuzz_field(&input);
 		struct learn_set before = *set;
 
 		switch (what % 16) {
