@@ -301,7 +301,9 @@ static u8 fuzz_field(struct fuzz_input *input)
 {
 	u8 field = fuzz_u8(input);
 
-	return field < VMCS12_NR_FIELDS ? field : LEARN_FIRST_EXCLUSIVE + field % LEARN_NR_EXCLUSIVE;
+	if (field < VMCS12_NR_FIELDS)
+		return field;
+	return LEARN_FIRST_EXCLUSIVE + field % LEARN_NR_EXCLUSIVE;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
