@@ -211,6 +211,7 @@ TEST(full, "a full set takes no other field, but writes of a member")
 	learn_drop(set, A + 1);
 	EXPECT_EQ(trap(set, LEARN_READ, C), LEARN_JOINED, "there is room");
 	EXPECT_EQ(learn_trapped(new_set(), LEARN_READ, A, 1, 0), LEARN_FULL, "no fields at all");
+	EXPECT_EQ(learn_trapped(new_set(), LEARN_WRITE, A, 1, 0), LEARN_FULL, "nor for writing");
 }
 
 TEST(drop, "a field that is dropped leaves for reads and writes, and no other leaves")
