@@ -127,7 +127,6 @@ static void turn(struct learn_set *set, struct model *model, enum learn_access a
 	enum learn_result got;
 	bool turns;
 
-	model->in_use[access][field] = true;
 	++*against;
 	got = learn_trapped_exclusive(set, access, field, threshold, max);
 	turns = got == LEARN_JOINED;
