@@ -204,7 +204,6 @@ static bool vmwrite_is_pending(struct kn_vcpu *kv)
 static void hand_over(struct kn_vcpu *kv)
 {
 	unsigned long changed[VMCS12_SET_LONGS] = {};
-	u64 vmcs01 = kn_vmcs_region(kn_vmcs01(kv->vcpu));
 	struct kn_shadow *shadow = &kv->shadow;
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	bool live;
@@ -215,7 +214,7 @@ static void hand_over(struct kn_vcpu *kv)
 	if (live) {
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
-		kn_vmptrld(vmcs01);
+		kn_shadow_exit(vcpu);
 	}
 	kn_shadow_use(kv, &shadow->base);
 	if (live) {
