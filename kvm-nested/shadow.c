@@ -67,8 +67,12 @@ void kn_shadow_prepare(struct kn_vcpu *kv)
 	struct kn_image **image;
 
 	image = &shadow->images[kn_habits_number(&shadow->habits, kn_current_vmptr(kv->vcpu))];
-	if (!*image)
-		*image = kn_image_create(shadow->base.region);
+	if (*image)
+		return;
+
+	*image = kn_image_create(shadow->base.region);
+	if (*image)
+		kv->counters.shadow_own++;
 }
 
 /* L1 has a current VMCS12, and the shadow VMCS has what L1 wrote to it. */

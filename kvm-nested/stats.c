@@ -107,6 +107,7 @@ static int counters_show(struct seq_file *m, void *unused)
 	for (i = 0; i < KN_NR_FALLBACKS; i++)
 		show(m, "fallback", fallbacks[i], NULL, c->fallback[i]);
 	show_shadow(m, "shadow", &c->shadow);
+	show(m, "shadow", "own", NULL, c->shadow_own);
 	show_shadow(m, "shadow_l2", &c->shadow_l2);
 	show(m, "shadow_l2", "unreadable", NULL, c->shadow_l2_unreadable);
 	show(m, "vmptr", "kept", NULL, c->vmptr_kept);

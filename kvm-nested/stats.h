@@ -49,6 +49,7 @@ struct kn_counters {
 	u64 fallback[KN_NR_FALLBACKS];
 	struct kn_shadow_counters shadow;
 	struct kn_shadow_counters shadow_l2;
+	u64 shadow_own;
 	u64 shadow_l2_unreadable;
 	u64 vmptr_kept;
 	u64 vmptr_new;

@@ -25,7 +25,9 @@
  *	shadow.copied_out	visits to the shadow VMCS for what L1 is to read
  *	shadow.read		VMREADs in these visits
  *	shadow.written		VMWRITEs in these visits
- *	shadow_l2.*		the same for an L2 that L1 gives a shadow VMCS
+ *	shadow.own		hardware shadow VMCSs made for single VMCS12s, to which L1
+ *				came back
+ *	shadow_l2.*		the first seven for an L2 that L1 gives a shadow VMCS
  *	shadow_l2.unreadable	VM entries with L1's VMREAD or VMWRITE bitmap in no memory
  *	vmptr.kept		VMPTRLDs and VMCLEARs with which L1 went to or left a VMCS
  *				whose copy is kept

@@ -224,6 +224,7 @@ int main(int argc, char *argv[])
 				kn_region_write(addr_gpa2hva(vm, vmcss[1].gpa), fields[0], 0x123);
 			KN_SHADOW_COUNTED(vm, "vmptr.kept", 10);
 			KN_SHADOW_COUNTED(vm, "vmptr.new", NR_VMCSS - 1);
+			KN_SHADOW_COUNTED(vm, "shadow.own", 2);
 		}
 		if (stage == 2 || stage == 5)
 			vcpu = kn_restore(vm, vcpu);
