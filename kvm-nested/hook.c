@@ -19,6 +19,7 @@
 #include "hook.h"
 #include "kvm_intel.h"
 #include "pages.h"
+#include "transition.h"
 #include "vcpu.h"
 #include "vmaccess.h"
 
@@ -30,16 +31,31 @@ KN_INSNS(X)
 
 typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->get_state) nested_get_state_fn;
 typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->set_state) nested_set_state_fn;
-typedef bool nested_reflect_fn(struct kvm_vcpu *vcpu);
-typedef void shadow_copy_fn(struct kvm_vcpu *vcpu);
-typedef typeof(kvm_vcpu_map) vcpu_map_fn;
 
 DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, nested_get_state_fn);
 DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, nested_set_state_fn);
-DEFINE_STATIC_CALL_NULL(kn_nested_vmx_reflect_vmexit, nested_reflect_fn);
-DEFINE_STATIC_CALL_NULL(kn_copy_shadow_to_vmcs12, shadow_copy_fn);
-DEFINE_STATIC_CALL_NULL(kn_nested_sync_vmcs12_to_shadow, shadow_copy_fn);
-DEFINE_STATIC_CALL_NULL(kn_kvm_vcpu_map, vcpu_map_fn);
+
+/*
+ * Functions that are called directly and redirected, as X(module, symbol, type).
+ * Those that are called most come first.  Where stock KVM passes a vcpu_vmx, that
+ * begins with its kvm_vcpu.
+ */
+#define REDIRECTS(X)									\
+	X(kvm_intel, vmx_setup_uret_msrs, void (struct kvm_vcpu *))			\
+	X(kvm, __kvm_valid_efer, bool (struct kvm_vcpu *, u64))				\
+	X(kvm, kvm_vcpu_map, typeof(kvm_vcpu_map))					\
+	X(kvm_intel, nested_vmx_reflect_vmexit, bool (struct kvm_vcpu *))		\
+	X(kvm_intel, copy_shadow_to_vmcs12, void (struct kvm_vcpu *))			\
+	X(kvm_intel, nested_sync_vmcs12_to_shadow, void (struct kvm_vcpu *))		\
+	X(kvm_intel, __vmx_guest_state_valid, bool (struct kvm_vcpu *))			\
+	X(kvm, kvm_read_guest_cached, typeof(kvm_read_guest_cached))			\
+	X(kvm, kvm_write_guest_cached, typeof(kvm_write_guest_cached))
+
+#define X(module, symbol, ...)						\
+	typedef typeof(__VA_ARGS__) symbol##_fn;			\
+	DEFINE_STATIC_CALL_NULL(kn_##symbol, symbol##_fn);
+REDIRECTS(X)
+#undef X
 
 /* The replacements. */
 
@@ -173,7 +189,7 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 }
 
 /* Each exit from L2, before anybody looks at it.  True if L1 gets the exit. */
-static bool hook_reflect_vmexit(struct kvm_vcpu *vcpu)
+static bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 	bool reflected;
@@ -246,6 +262,80 @@ static int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_m
 	rcu_read_unlock();
 
 	return mapped ? 0 : map_displaced(vcpu, gfn, map);
+}
+
+/* Whether the guest, which is no unrestricted one, may run as it is. */
+static bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+	bool valid;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	if (!kv || !kn_transition_check_segments(kv, &valid))
+		valid = static_call(kn___vmx_guest_state_valid)(vcpu);
+	rcu_read_unlock();
+	return valid;
+}
+
+/* EFER has been set.  The argument is a vcpu_vmx. */
+static void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	if (!kv || !kn_transition_set_up_msrs(kv))
+		static_call(kn_vmx_setup_uret_msrs)(vcpu);
+	rcu_read_unlock();
+}
+
+/* Whether the guest's CPUID lets it have @efer. */
+static bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
+{
+	struct kn_vcpu *kv;
+	bool valid;
+
+	rcu_read_lock();
+	kv = kn_vcpu_find(vcpu);
+	valid = kv && kn_transition_knows_efer(kv, efer);
+	if (!valid) {
+		valid = static_call(kn___kvm_valid_efer)(vcpu, efer);
+		if (kv && valid)
+			kn_transition_efer_is_valid(kv, efer);
+	}
+	rcu_read_unlock();
+	return valid;
+}
+
+/* @data is where KVM has the shadow VMCS12 of the L2 of this CPU's vCPU: do with it. */
+static bool with_linked(const void *data, gpa_t gpa, bool (*do_it)(struct kn_vcpu *kv, gpa_t gpa))
+{
+	struct kvm_vcpu *vcpu = kn_call(kvm_get_running_vcpu)();
+	struct kn_vcpu *kv;
+	bool done;
+
+	rcu_read_lock();
+	kv = vcpu ? kn_vcpu_find(vcpu) : NULL;
+	done = kv && data == kn_cached_shadow_vmcs12(vcpu) && do_it(kv, gpa);
+	rcu_read_unlock();
+	return done;
+}
+
+static int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+				      unsigned long len)
+{
+	if (len == PAGE_SIZE && with_linked(data, ghc->gpa, kn_vmptr_read_linked))
+		return 0;
+	return static_call(kn_kvm_read_guest_cached)(kvm, ghc, data, len);
+}
+
+static int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+				       unsigned long len)
+{
+	if (len == PAGE_SIZE && with_linked(data, ghc->gpa, kn_vmptr_write_linked))
+		return 0;
+	return static_call(kn_kvm_write_guest_cached)(kvm, ghc, data, len);
 }
 
 /* Pointers that kvm-intel calls through. */
@@ -414,35 +504,29 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 }
 
 enum redirected {
-	REDIRECTED_REFLECT,
-	REDIRECTED_COPY_IN,
-	REDIRECTED_COPY_OUT,
-	REDIRECTED_VCPU_MAP,
+#define X(module, symbol, ...) REDIRECTED_##symbol,
+	REDIRECTS(X)
+#undef X
 	NR_REDIRECTED,
 };
 
 static struct site redirected[NR_REDIRECTED] = {
-	[REDIRECTED_REFLECT] = { "kvm_intel", "nested_vmx_reflect_vmexit" },
-	[REDIRECTED_COPY_IN] = { "kvm_intel", "copy_shadow_to_vmcs12" },
-	[REDIRECTED_COPY_OUT] = { "kvm_intel", "nested_sync_vmcs12_to_shadow" },
-	[REDIRECTED_VCPU_MAP] = { "kvm", "kvm_vcpu_map" },
+#define X(_module, _symbol, ...)					\
+	[REDIRECTED_##_symbol] = { .module = #_module, .symbol = #_symbol },
+	REDIRECTS(X)
+#undef X
 };
 
 static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			     struct ftrace_regs *fregs)
 {
-	void *hook;
-
-	/* The one that is called most comes first. */
-	if (ip == redirected[REDIRECTED_VCPU_MAP].ip)
-		hook = hook_kvm_vcpu_map;
-	else if (ip == redirected[REDIRECTED_COPY_IN].ip)
-		hook = hook_copy_shadow_to_vmcs12;
-	else if (ip == redirected[REDIRECTED_COPY_OUT].ip)
-		hook = hook_nested_sync_vmcs12_to_shadow;
-	else
-		hook = hook_reflect_vmexit;
-	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook);
+#define X(module, symbol, ...)						\
+	if (ip == redirected[REDIRECTED_##symbol].ip) {			\
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook_##symbol); \
+		return;							\
+	}
+	REDIRECTS(X)
+#undef X
 }
 
 /*
@@ -513,14 +597,6 @@ static int attach_trace(struct ftrace_ops *ops, struct site *sites, unsigned int
 	return r;
 }
 
-/*
- * The displaced function goes on behind its ftrace site.  A kernel that tracks
- * call depth (retbleed=stuff) warns once that there is no padding before this
- * address, and does not count the call.
- */
-#define bind_displaced(name, site) \
-	static_call_update(name, (void *)((site).ip + CALL_INSN_SIZE))
-
 static int attach_traces(void)
 {
 	int i, r;
@@ -540,10 +616,16 @@ static int attach_traces(void)
 	if (r)
 		return r;
 
-	bind_displaced(kn_nested_vmx_reflect_vmexit, redirected[REDIRECTED_REFLECT]);
-	bind_displaced(kn_copy_shadow_to_vmcs12, redirected[REDIRECTED_COPY_IN]);
-	bind_displaced(kn_nested_sync_vmcs12_to_shadow, redirected[REDIRECTED_COPY_OUT]);
-	bind_displaced(kn_kvm_vcpu_map, redirected[REDIRECTED_VCPU_MAP]);
+	/*
+	 * The displaced function goes on behind its ftrace site.  A kernel that tracks
+	 * call depth (retbleed=stuff) warns once that there is no padding before this
+	 * address, and does not count the call.
+	 */
+#define X(module, symbol, ...)								\
+	static_call_update(kn_##symbol,							\
+			   (void *)(redirected[REDIRECTED_##symbol].ip + CALL_INSN_SIZE));
+	REDIRECTS(X)
+#undef X
 	return attach_trace(&redirect_ops, redirected, NR_REDIRECTED);
 }
 

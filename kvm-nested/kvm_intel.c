@@ -14,6 +14,8 @@
 /* Pinned while attached. */
 static struct module *kvm_intel;
 
+struct kn_host kn_host;
+
 #define X(module, symbol, ...) DEFINE_STATIC_CALL_NULL(kn_##symbol, kn_##symbol##_fn);
 KN_CALLS(X)
 #undef X
@@ -190,6 +192,24 @@ static int bind_calls(void)
 	return 0;
 }
 
+static int find_host(void)
+{
+	static const u32 syscall_msrs[] = { MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK };
+	bool *ept = (bool *)kn_symbol("kvm_intel", "enable_ept");
+	void *config = (void *)kn_symbol("kvm_intel", "vmcs_config");
+	int i;
+
+	if (!ept || !config)
+		return -ENOENT;
+
+	rdmsrl(MSR_EFER, kn_host.efer);
+	kn_host.switches_efer = *ept && *kn_member(config, vmcs_config, vmentry_ctrl, u32) &
+					VM_ENTRY_LOAD_IA32_EFER;
+	for (i = 0; i < KN_NR_SYSCALL_MSRS; i++)
+		kn_host.syscall_msr[i] = kn_call(kvm_find_user_return_msr)(syscall_msrs[i]);
+	return 0;
+}
+
 /* After this, kn_call() works until kn_kvm_intel_put(). */
 int kn_kvm_intel_get(void)
 {
@@ -204,6 +224,8 @@ int kn_kvm_intel_get(void)
 		return r;
 
 	r = bind_calls();
+	if (!r)
+		r = find_host();
 	if (r)
 		kn_kvm_intel_put();
 	return r;

@@ -201,6 +201,23 @@ static inline void kn_set_shadow_vmcs(void *vmcs, void *region)
 	WRITE_ONCE(*kn_member(vmcs, loaded_vmcs, shadow_vmcs, void *), region);
 }
 
+/* As KVM has the control fields of the current VMCS. */
+
+static inline bool kn_entry_loads_efer(struct kvm_vcpu *vcpu)
+{
+	void *controls = *kn_current_vmcs(vcpu) + KN_OFFSET_loaded_vmcs_controls_shadow;
+
+	return *kn_member(controls, vmcs_controls_shadow, vm_entry, u32) &
+	       VM_ENTRY_LOAD_IA32_EFER;
+}
+
+static inline bool kn_exit_loads_efer(struct kvm_vcpu *vcpu)
+{
+	void *controls = *kn_current_vmcs(vcpu) + KN_OFFSET_loaded_vmcs_controls_shadow;
+
+	return *kn_member(controls, vmcs_controls_shadow, vm_exit, u32) & VM_EXIT_LOAD_IA32_EFER;
+}
+
 /* The CPU where the VMCS is active, -1 if nowhere. */
 static inline int kn_vmcs_cpu(void *vmcs)
 {
@@ -267,14 +284,36 @@ static inline bool kn_in_l2(struct kvm_vcpu *vcpu)
 	return vcpu->arch.hflags & HF_GUEST_MASK;
 }
 
+/* Where the bits of a physical address are, as CPUID tells L1. */
+static inline unsigned int kn_address_bits(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.maxphyaddr;
+}
+
 static inline bool kn_is_legal_gpa(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
-	return !(gpa >> vcpu->arch.maxphyaddr);
+	return !(gpa >> kn_address_bits(vcpu));
+}
+
+static inline u64 kn_efer(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.efer;
+}
+
+/* Without what the guest may change by itself, which is nothing that paging depends on. */
+static inline unsigned long kn_cr4(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.cr4;
 }
 
 static inline bool kn_in_long_mode(struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.efer & EFER_LMA;
+	return kn_efer(vcpu) & EFER_LMA;
+}
+
+static inline bool kn_in_protected_mode(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.cr0 & X86_CR0_PE;
 }
 
 static inline bool kn_has_lam(struct kvm_vcpu *vcpu)
@@ -388,6 +427,51 @@ static inline void kn_write_reg(struct kvm_vcpu *vcpu, unsigned int reg, unsigne
 	vcpu->arch.regs_dirty |= BIT(reg);
 }
 
+/* KVM lets the guest have its CR3, which is in the VMCS then unless KVM has fetched it. */
+static inline bool kn_has_cr3(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.regs_avail & BIT(VCPU_EXREG_CR3) ||
+	       !(kn_vmcs_read(CPU_BASED_VM_EXEC_CONTROL) & CPU_BASED_CR3_LOAD_EXITING);
+}
+
+static inline unsigned long kn_read_cr3(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.regs_avail & BIT(VCPU_EXREG_CR3) ? vcpu->arch.cr3 :
+							     kn_vmcs_read(GUEST_CR3);
+}
+
+#define KN_NR_SYSCALL_MSRS	3
+
+/* What does not change while the module is attached. */
+struct kn_host {
+	u64 efer;
+	bool switches_efer;	/* by fields of a VMCS, where the guest's is another */
+	/* Numbers that KVM has given to STAR, LSTAR and SYSCALL_MASK; -1 for none. */
+	int syscall_msr[KN_NR_SYSCALL_MSRS];
+};
+
+extern struct kn_host kn_host;
+
+/*
+ * Whether the MSRs of the SYSCALL instruction are loaded for the guest.  KVM loads
+ * what there is to load before the vCPU enters the guest, unless it has done so.
+ */
+static inline void kn_set_syscall_msrs(struct kvm_vcpu *vcpu, bool load)
+{
+	void *msrs = (void *)vcpu + KN_OFFSET_vcpu_vmx_guest_uret_msrs;
+	int i;
+
+	for (i = 0; i < KN_NR_SYSCALL_MSRS; i++) {
+		void *msr = msrs + kn_host.syscall_msr[i] * KN_SIZEOF_vmx_uret_msr;
+		bool *loads = kn_member(msr, vmx_uret_msr, load_into_hardware, bool);
+
+		if (kn_host.syscall_msr[i] < 0 || *loads == load)
+			continue;
+		*loads = load;
+		*kn_member(vcpu, vcpu_vmx, guest_uret_msrs_loaded, bool) = false;
+	}
+}
+
 typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 
 /*
@@ -406,6 +490,8 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	X(kvm, kvm_vcpu_gfn_to_hva_prot,						\
 	  unsigned long (struct kvm_vcpu *, gfn_t, bool *))				\
 	X(kvm, kvm_vcpu_mark_page_dirty, void (struct kvm_vcpu *, gfn_t))		\
+	X(kvm, kvm_find_user_return_msr, int (u32))					\
+	X(kvm, kvm_get_running_vcpu, struct kvm_vcpu *(void))				\
 	X(kvm, kvm_handle_memory_failure,						\
 	  int (struct kvm_vcpu *, int, struct x86_exception *))				\
 	X(kvm_intel, __loaded_vmcs_clear, void (void *))				\

@@ -37,7 +37,14 @@ void layout(void)
 	MEMBER(loaded_vmcs, cpu);
 	MEMBER(loaded_vmcs, launched);
 	MEMBER(loaded_vmcs, controls_shadow);
+	MEMBER(vmcs_controls_shadow, vm_entry);
+	MEMBER(vmcs_controls_shadow, vm_exit);
 	MEMBER(vmcs_controls_shadow, secondary_exec);
+	MEMBER(vmcs_config, vmentry_ctrl);
+	SIZE(vmx_uret_msr);
+	MEMBER(vmx_uret_msr, load_into_hardware);
+	MEMBER(vcpu_vmx, guest_uret_msrs);
+	MEMBER(vcpu_vmx, guest_uret_msrs_loaded);
 	MEMBER(nested_vmx, vmcs02);
 	MEMBER(nested_vmx, need_vmcs12_to_shadow_sync);
 	MEMBER(nested_vmx, vmxon);

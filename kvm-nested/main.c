@@ -8,8 +8,10 @@
 
 #include "hook.h"
 #include "pages.h"
+#include "transition.h"
 #include "vcpu.h"
 #include "vmaccess.h"
+#include "walk.h"
 
 static int set_bool(const char *value, int (*set)(bool on))
 {
@@ -48,6 +50,12 @@ MODULE_PARM_DESC(vmptr, "keep the copies of several VMCSs (bool, default Y)");
 
 module_param_named(pages, kn_pages_enable, bool, 0644);
 MODULE_PARM_DESC(pages, "remember where the pages are that VM entries need (bool, default Y)");
+
+module_param_named(walk, kn_walk_enable, bool, 0644);
+MODULE_PARM_DESC(walk, "remember page walks of L1 for its memory operands (bool, default Y)");
+
+module_param_named(transition, kn_transition_enable, bool, 0644);
+MODULE_PARM_DESC(transition, "work less out anew at each transition between L1 and L2 (bool, default Y)");
 
 static int set_shadow(const char *value, const struct kernel_param *kp)
 {

@@ -16,6 +16,7 @@
 #include "shadow02.h"
 #include "stats.h"
 #include "vmptr.h"
+#include "walk.h"
 
 struct kn_vm {
 	struct list_head node;		/* in the list of VMs, or of dead VMs */
@@ -40,6 +41,8 @@ struct kn_vcpu {
 	unsigned long fresh[VMCS12_SET_LONGS];
 	struct kn_pages pages;
 	struct kn_vmptr vmptr;
+	struct kn_walk walks[KN_NR_WALKS];
+	u64 valid_efer[2];		/* values that CPUID permits; 0 always is one */
 };
 
 /* At a VMX-instruction exit. */

@@ -213,7 +213,7 @@ static int vmwrite(struct kn_vcpu *kv)
 		if (!kn_insn_translate(vcpu, &access.info, vmaccess_size(&access), false, &gva))
 			return 1;
 
-		r = kn_call(kvm_read_guest_virt)(vcpu, gva, &value, vmaccess_size(&access), &e);
+		r = kn_walk_read(kv, gva, &value, vmaccess_size(&access), &e);
 		if (r)
 			return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
 	}

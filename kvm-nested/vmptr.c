@@ -23,16 +23,12 @@
 
 #include "insn.h"
 #include "kvm_intel.h"
+#include "memory12.h"
 #include "vcpu.h"
 #include "vmaccess.h"
 #include "vmcs02.h"
 
 bool kn_vmptr_enable = true;
-
-/* Anything is in so many words of VMCS12, the header in the first; a few at a time. */
-#define NR_WORDS	VMCS12_NR_PLACES
-#define AT_ONCE		5
-static_assert(NR_WORDS % AT_ONCE == 0);
 
 static struct kn_kept *find_kept(struct kn_vmptr *vmptr, gpa_t gpa)
 {
@@ -57,94 +53,6 @@ static struct kn_kept *oldest_kept(struct kn_vmptr *vmptr)
 	return oldest;
 }
 
-/* Where the page of L1 is in the VM's owner; NULL if it is nowhere, or read-only. */
-static u64 __user *user_page(struct kvm_vcpu *vcpu, gpa_t gpa)
-{
-	unsigned long hva;
-	bool writable;
-
-	hva = kn_call(kvm_vcpu_gfn_to_hva_prot)(vcpu, gpa_to_gfn(gpa), &writable);
-	if (kvm_is_error_hva(hva) || !writable)
-		return NULL;
-	return (u64 __user *)hva;
-}
-
-/* With user access begun: whether any of the words that are compared at once differs. */
-#define unsafe_differ(page, user, label)					\
-({										\
-	u64 __w0, __w1, __w2, __w3, __w4;					\
-										\
-	unsafe_get_user(__w0, &(user)[0], label);				\
-	unsafe_get_user(__w1, &(user)[1], label);				\
-	unsafe_get_user(__w2, &(user)[2], label);				\
-	unsafe_get_user(__w3, &(user)[3], label);				\
-	unsafe_get_user(__w4, &(user)[4], label);				\
-	((__w0 ^ (page)[0]) | (__w1 ^ (page)[1]) | (__w2 ^ (page)[2]) |	\
-	 (__w3 ^ (page)[3]) | (__w4 ^ (page)[4])) != 0;				\
-})
-
-/* Bring L1's memory up to date.  False if it can't be reached. */
-static bool write_page(struct kvm_vcpu *vcpu, gpa_t gpa, const u64 *page)
-{
-	u64 __user *to = user_page(vcpu, gpa);
-	bool changed = false;
-	int i, w;
-
-	if (!to || !user_access_begin(to, PAGE_SIZE))
-		return false;
-	for (i = 0; i < NR_WORDS; i += AT_ONCE) {
-		if (!unsafe_differ(page + i, to + i, fault))
-			continue;
-		for (w = i; w < i + AT_ONCE; w++)
-			unsafe_put_user(page[w], &to[w], fault);
-		changed = true;
-	}
-	user_access_end();
-
-	if (changed)
-		kn_call(kvm_vcpu_mark_page_dirty)(vcpu, gpa_to_gfn(gpa));
-	return true;
-
-fault:
-	user_access_end();
-	return false;
-}
-
-enum page_state {
-	PAGE_SAME,
-	PAGE_CHANGED,
-	PAGE_UNUSABLE,
-};
-
-/* See what L1's memory has for a VMCS12 that was kept.  Its header must be as it was. */
-static enum page_state read_page(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *page)
-{
-	const u64 __user *from = user_page(vcpu, gpa);
-	enum page_state state = PAGE_SAME;
-	u64 value;
-	int i, w;
-
-	if (!from || !user_read_access_begin(from, PAGE_SIZE))
-		return PAGE_UNUSABLE;
-	for (i = 0; i < NR_WORDS; i += AT_ONCE) {
-		if (!unsafe_differ(page + i, from + i, fault))
-			continue;
-		for (w = i; w < i + AT_ONCE; w++) {
-			unsafe_get_user(value, &from[w], fault);
-			if (!w && (u32)value != (u32)page[0])
-				goto fault;
-			page[w] = value;
-		}
-		state = PAGE_CHANGED;
-	}
-	user_read_access_end();
-	return state;
-
-fault:
-	user_read_access_end();
-	return PAGE_UNUSABLE;
-}
-
 /* The revision, and that it is no shadow VMCS or that this L1 may have these. */
 static bool has_good_header(struct kvm_vcpu *vcpu, const u64 *page)
 {
@@ -159,6 +67,7 @@ void kn_vmptr_forget(struct kn_vcpu *kv)
 {
 	kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
 	kv->vmptr.cleared = KN_INVALID_GPA;
+	kv->vmptr.linked = KN_INVALID_GPA;
 }
 
 /* Whether it is for stock KVM in any case. */
@@ -197,7 +106,7 @@ static int read_pointer(struct kn_vcpu *kv, gpa_t *gpa)
 	    !kn_insn_translate(vcpu, &info, sizeof(*gpa), false, &gva))
 		return 1;
 
-	r = kn_call(kvm_read_guest_virt)(vcpu, gva, gpa, sizeof(*gpa), &e);
+	r = kn_walk_read(kv, gva, gpa, sizeof(*gpa), &e);
 	if (r)
 		return kn_call(kvm_handle_memory_failure)(vcpu, r, &e);
 
@@ -216,7 +125,7 @@ static bool release_current(struct kn_vcpu *kv)
 
 	kn_vmcs02_complete(kv);
 	return kn_shadow_copy_in(kv) &&
-	       write_page(vcpu, kn_current_vmptr(vcpu), kn_cached_vmcs12(vcpu));
+	       kn_memory12_write(vcpu, kn_current_vmptr(vcpu), kn_cached_vmcs12(vcpu));
 }
 
 /* With interrupts off: KVM's page and the kept one change places. */
@@ -295,7 +204,7 @@ static int load_new(struct kn_vcpu *kv, gpa_t gpa)
 int kn_vmptrld_insn(struct kn_vcpu *kv)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
-	enum page_state state;
+	enum memory12_state state;
 	struct kn_kept *kept;
 	gpa_t gpa;
 	bool dirty;
@@ -318,13 +227,13 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 	if (kn_current_vmptr(vcpu) != KN_INVALID_GPA && !release_current(kv))
 		return leave_to_stock(kv);
 
-	state = read_page(vcpu, gpa, kept->page);
-	if (state == PAGE_UNUSABLE || !has_good_header(vcpu, kept->page)) {
+	state = kn_memory12_read(vcpu, gpa, kept->page);
+	if (state == MEMORY12_UNUSABLE || !has_good_header(vcpu, kept->page)) {
 		kept->gpa = KN_INVALID_GPA;
 		return leave_to_stock(kv);
 	}
 
-	make_current(kv, kept, dirty || state == PAGE_CHANGED);
+	make_current(kv, kept, dirty || state == MEMORY12_CHANGED);
 	kn_shadow_prepare(kv);
 	kv->counters.vmptr_kept++;
 	return kn_insn_succeed(vcpu);
@@ -358,6 +267,49 @@ int kn_vmclear_insn(struct kn_vcpu *kv)
 
 	kv->counters.vmptr_kept++;
 	return kn_insn_succeed(vcpu);
+}
+
+/*
+ * The VMCS12 that L2 has as its shadow VMCS: stock KVM reads all of its page at a
+ * VM entry and writes it back at L2's exit.  These two are called where nothing may
+ * sleep, and return false if stock KVM has to.
+ */
+
+bool kn_vmptr_read_linked(struct kn_vcpu *kv, gpa_t gpa)
+{
+	bool done = false;
+
+	if (READ_ONCE(kn_vmptr_enable) && kv->vmptr.linked == gpa) {
+		pagefault_disable();
+		done = kn_memory12_read(kv->vcpu, gpa, kn_cached_shadow_vmcs12(kv->vcpu)) !=
+		       MEMORY12_UNUSABLE;
+		pagefault_enable();
+	}
+
+	if (done)
+		kv->counters.vmptr_linked++;
+	else
+		kv->counters.vmptr_linked_stock++;
+	/* Stock KVM reads it, with the bytes that are not looked at here. */
+	kv->vmptr.linked = gpa;
+	return done;
+}
+
+bool kn_vmptr_write_linked(struct kn_vcpu *kv, gpa_t gpa)
+{
+	bool done = false;
+
+	if (READ_ONCE(kn_vmptr_enable) && kv->vmptr.linked == gpa) {
+		pagefault_disable();
+		done = kn_memory12_write(kv->vcpu, gpa, kn_cached_shadow_vmcs12(kv->vcpu));
+		pagefault_enable();
+	}
+
+	if (done)
+		kv->counters.vmptr_linked++;
+	else
+		kv->counters.vmptr_linked_stock++;
+	return done;
 }
 
 /* VMX operation ends, and KVM frees its page.  Callable where nothing may sleep. */

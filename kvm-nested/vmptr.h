@@ -23,12 +23,15 @@ struct kn_vmptr {
 	gpa_t cleared;		/* whose is KVM's page after a VMCLEAR, with no current VMCS */
 	bool cleared_dirty;
 	gpa_t vmcs02_owner;	/* whose VMCS02 is, if anybody's */
+	gpa_t linked;		/* whose is KVM's copy of an L2's shadow VMCS12 */
 };
 
 extern bool kn_vmptr_enable;
 
 int kn_vmptrld_insn(struct kn_vcpu *kv);
 int kn_vmclear_insn(struct kn_vcpu *kv);
+bool kn_vmptr_read_linked(struct kn_vcpu *kv, gpa_t gpa);
+bool kn_vmptr_write_linked(struct kn_vcpu *kv, gpa_t gpa);
 void kn_vmptr_forget(struct kn_vcpu *kv);
 void kn_vmptr_leave(struct kn_vcpu *kv);
 

@@ -33,10 +33,21 @@
  *				whose copy is kept
  *	vmptr.new		VMPTRLDs of one that was not
  *	vmptr.stock		VMPTRLDs and VMCLEARs left to stock for any other reason
+ *	vmptr.linked		copies of an L2's shadow VMCS12, from or to L1's memory, of
+ *				what differs only
+ *	vmptr.linked.stock	... that were left to stock
  *	pages.kept		pages of L1 that a VM entry needed and that were known
  *	pages.new		... that were left to stock: not known
  *	pages.stale		... the VM's memory has changed since
  *	pages.off		... the parameter pages is 0
+ *	walk.known		memory operands read through page tables that are as they were
+ *	walk.new		... that were left to stock
+ *	transition.segments	checks of L2's segment registers that the module made
+ *	transition.segments.stock ... that were left to stock
+ *	transition.msrs		settings of EFER whose effects on MSRs the module worked out
+ *	transition.msrs.stock	... that were left to stock
+ *	transition.efer		values of EFER known to be valid
+ *	transition.efer.stock	... that stock had to look at
  *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU
  *	state.restored		KVM_SET_NESTED_STATE calls on an adopted vCPU
  *	vcpu.adopted		vCPUs taken over

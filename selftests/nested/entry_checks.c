@@ -120,6 +120,23 @@ static const struct row {
 	{ "guest RFLAGS 0", STATE, {{ SET, GUEST_RFLAGS, 0 }} },
 	{ "guest CS not present", STATE, {{ CLEAR, GUEST_CS_AR_BYTES, BIT(7) }} },
 	{ "guest CS with D and L", STATE, {{ ADD, GUEST_CS_AR_BYTES, BIT(14) }} },
+	{ "guest CS not accessed", STATE, {{ CLEAR, GUEST_CS_AR_BYTES, BIT(0) }} },
+	{ "guest CS not code", STATE, {{ CLEAR, GUEST_CS_AR_BYTES, BIT(3) }} },
+	{ "guest CS unusable", STATE, {{ ADD, GUEST_CS_AR_BYTES, BIT(16) }} },
+	{ "guest CS with another DPL", STATE, {{ ADD, GUEST_CS_AR_BYTES, BIT(5) }} },
+	{ "guest SS with another RPL than CS", STATE, {{ ADD, GUEST_SS_SELECTOR, 1 }} },
+	{ "guest SS with another DPL", STATE, {{ ADD, GUEST_SS_AR_BYTES, BIT(5) }} },
+	{ "guest SS read-only", STATE, {{ CLEAR, GUEST_SS_AR_BYTES, BIT(1) }} },
+	{ "guest DS with an RPL above its DPL", STATE, {{ ADD, GUEST_DS_SELECTOR, 3 }} },
+	{ "guest ES a system segment", STATE, {{ CLEAR, GUEST_ES_AR_BYTES, BIT(4) }} },
+	{ "guest FS a system segment", STATE, {{ SET, GUEST_FS_AR_BYTES, 0xc083 }} },
+	{ "guest GS with an RPL above its DPL", STATE,
+	  {{ SET, GUEST_GS_AR_BYTES, 0xc093 }, { ADD, GUEST_GS_SELECTOR, 1 }} },
+	{ "guest TR in the LDT", STATE, {{ ADD, GUEST_TR_SELECTOR, 4 }} },
+	{ "guest TR no task", STATE, {{ CLEAR, GUEST_TR_AR_BYTES, BIT(1) }} },
+	{ "guest LDTR no LDT", STATE, {{ SET, GUEST_LDTR_AR_BYTES, 0x83 }} },
+	{ "guest LDTR in the LDT", STATE,
+	  {{ SET, GUEST_LDTR_AR_BYTES, 0x82 }, { ADD, GUEST_LDTR_SELECTOR, 4 }} },
 	{ "guest TR unusable", STATE, {{ ADD, GUEST_TR_AR_BYTES, BIT(16) }} },
 	{ "guest FS base not canonical", STATE, {{ SET, GUEST_FS_BASE, NONCANONICAL }} },
 	{ "guest GDTR limit", STATE, {{ SET, GUEST_GDTR_LIMIT, 0x10000 }} },
@@ -204,6 +221,7 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMLAUNCH.stock", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMRESUME.stock", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMREAD.module", ARRAY_SIZE(rows));
+	KN_COUNTED(vm, "transition.segments", 2 * 16);
 	KN_COUNTED(vm, "exit.VMWRITE.module", 2 * ARRAY_SIZE(rows));
 	kn_finish(vm);
 }

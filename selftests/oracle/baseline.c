@@ -125,7 +125,7 @@ static void set_controls(struct dice *dice)
 		       CPU_BASED_TPR_SHADOW, 20);
 	cpu |= control(dice, caps.cpu, 0, CPU_BASED_MONITOR_TRAP, 3);
 	set(CPU_BASED_VM_EXEC_CONTROL, exclude_value(CPU_BASED_VM_EXEC_CONTROL, cpu));
-	set(SECONDARY_VM_EXEC_CONTROL, cpu2);
+	set(SECONDARY_VM_EXEC_CONTROL, exclude_value(SECONDARY_VM_EXEC_CONTROL, cpu2));
 	exit = control(dice, caps.exit, VM_EXIT_HOST_ADDR_SPACE_SIZE,
 		       VM_EXIT_SAVE_DEBUG_CONTROLS | VM_EXIT_ACK_INTR_ON_EXIT |
 		       VM_EXIT_SAVE_IA32_PAT | VM_EXIT_LOAD_IA32_PAT | VM_EXIT_SAVE_IA32_EFER |

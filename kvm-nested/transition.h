@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _KVM_NESTED_TRANSITION_H
+#define _KVM_NESTED_TRANSITION_H
+
+#include <linux/types.h>
+
+struct kn_vcpu;
+
+extern bool kn_transition_enable;
+
+bool kn_transition_check_segments(struct kn_vcpu *kv, bool *valid);
+bool kn_transition_set_up_msrs(struct kn_vcpu *kv);
+bool kn_transition_knows_efer(struct kn_vcpu *kv, u64 efer);
+void kn_transition_efer_is_valid(struct kn_vcpu *kv, u64 efer);
+
+#endif /* _KVM_NESTED_TRANSITION_H */
