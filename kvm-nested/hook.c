@@ -29,11 +29,10 @@
 KN_INSNS(X)
 #undef X
 
-typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->get_state) nested_get_state_fn;
-typedef typeof(*((struct kvm_x86_nested_ops *)NULL)->set_state) nested_set_state_fn;
+static struct kvm_x86_nested_ops *nested_ops;
 
-DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, nested_get_state_fn);
-DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, nested_set_state_fn);
+DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, *nested_ops->get_state);
+DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, *nested_ops->set_state);
 
 /*
  * Functions that are called directly and redirected, as X(module, symbol, type).
@@ -47,6 +46,7 @@ DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, nested_set_state_fn);
 	X(kvm_intel, nested_vmx_reflect_vmexit, bool (struct kvm_vcpu *))		\
 	X(kvm_intel, copy_shadow_to_vmcs12, void (struct kvm_vcpu *))			\
 	X(kvm_intel, nested_sync_vmcs12_to_shadow, void (struct kvm_vcpu *))		\
+	X(kvm_intel, load_vmcs12_host_state, void (struct kvm_vcpu *, void *))		\
 	X(kvm_intel, __vmx_guest_state_valid, bool (struct kvm_vcpu *))			\
 	X(kvm, kvm_read_guest_cached, typeof(kvm_read_guest_cached))			\
 	X(kvm, kvm_write_guest_cached, typeof(kvm_write_guest_cached))
@@ -278,6 +278,20 @@ static bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
 	return valid;
 }
 
+/* L2 has exited to L1, VMCS01 is current. */
+static void hook_load_vmcs12_host_state(struct kvm_vcpu *vcpu, void *vmcs12)
+{
+	struct kn_vcpu *kv;
+	int idx;
+
+	/* Stock KVM may read L1's memory. */
+	idx = srcu_read_lock(&kn_srcu);
+	kv = kn_vcpu_find(vcpu);
+	if (!kv || !kn_transition_load_host_state(kv))
+		static_call(kn_load_vmcs12_host_state)(vcpu, vmcs12);
+	srcu_read_unlock(&kn_srcu, idx);
+}
+
 /* EFER has been set.  The argument is a vcpu_vmx. */
 static void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
 {
@@ -308,7 +322,7 @@ static bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
 	return valid;
 }
 
-/* @data is where KVM has the shadow VMCS12 of the L2 of this CPU's vCPU: do with it. */
+/* If @data is where KVM has the shadow VMCS12 of the L2 of this CPU's vCPU. */
 static bool with_linked(const void *data, gpa_t gpa, bool (*do_it)(struct kn_vcpu *kv, gpa_t gpa))
 {
 	struct kvm_vcpu *vcpu = kn_call(kvm_get_running_vcpu)();
@@ -322,20 +336,33 @@ static bool with_linked(const void *data, gpa_t gpa, bool (*do_it)(struct kn_vcp
 	return done;
 }
 
+/* May sleep. */
+static __always_inline int copy_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+				       unsigned long len, bool write)
+{
+	int idx, r;
+
+	if (len == PAGE_SIZE && with_linked(data, ghc->gpa, write ? kn_vmptr_write_linked :
+								    kn_vmptr_read_linked))
+		return 0;
+
+	idx = srcu_read_lock(&kn_srcu);
+	r = write ? static_call(kn_kvm_write_guest_cached)(kvm, ghc, data, len) :
+		    static_call(kn_kvm_read_guest_cached)(kvm, ghc, data, len);
+	srcu_read_unlock(&kn_srcu, idx);
+	return r;
+}
+
 static int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
 				      unsigned long len)
 {
-	if (len == PAGE_SIZE && with_linked(data, ghc->gpa, kn_vmptr_read_linked))
-		return 0;
-	return static_call(kn_kvm_read_guest_cached)(kvm, ghc, data, len);
+	return copy_cached(kvm, ghc, data, len, false);
 }
 
 static int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
 				       unsigned long len)
 {
-	if (len == PAGE_SIZE && with_linked(data, ghc->gpa, kn_vmptr_write_linked))
-		return 0;
-	return static_call(kn_kvm_write_guest_cached)(kvm, ghc, data, len);
+	return copy_cached(kvm, ghc, data, len, true);
 }
 
 /* Pointers that kvm-intel calls through. */
@@ -428,13 +455,12 @@ static int attach_swaps(void)
 		KN_INSNS(X)
 #undef X
 	};
-	struct kvm_x86_nested_ops *ops;
 	void **handlers;
 	int i, r;
 
 	handlers = (void **)kn_symbol("kvm_intel", "kvm_vmx_exit_handlers");
-	ops = (struct kvm_x86_nested_ops *)kn_symbol("kvm_intel", "vmx_nested_ops");
-	if (!handlers || !ops)
+	nested_ops = (struct kvm_x86_nested_ops *)kn_symbol("kvm_intel", "vmx_nested_ops");
+	if (!handlers || !nested_ops)
 		return -ENOENT;
 
 	for (i = 0; i < ARRAY_SIZE(insn_swaps); i++) {
@@ -443,11 +469,11 @@ static int attach_swaps(void)
 			return r;
 	}
 
-	r = swap_in(&get_state_swap, (void **)&ops->get_state);
+	r = swap_in(&get_state_swap, (void **)&nested_ops->get_state);
 	if (r)
 		return r;
 
-	return swap_in(&set_state_swap, (void **)&ops->set_state);
+	return swap_in(&set_state_swap, (void **)&nested_ops->set_state);
 }
 
 /* Functions that are called directly, kvm-intel's but for one. */

@@ -195,16 +195,18 @@ static int bind_calls(void)
 static int find_host(void)
 {
 	static const u32 syscall_msrs[] = { MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK };
+	bool *unrestricted = (bool *)kn_symbol("kvm_intel", "enable_unrestricted_guest");
 	bool *ept = (bool *)kn_symbol("kvm_intel", "enable_ept");
 	void *config = (void *)kn_symbol("kvm_intel", "vmcs_config");
 	int i;
 
-	if (!ept || !config)
+	if (!unrestricted || !ept || !config)
 		return -ENOENT;
 
 	rdmsrl(MSR_EFER, kn_host.efer);
 	kn_host.switches_efer = *ept && *kn_member(config, vmcs_config, vmentry_ctrl, u32) &
 					VM_ENTRY_LOAD_IA32_EFER;
+	kn_host.unrestricted = *unrestricted;
 	for (i = 0; i < KN_NR_SYSCALL_MSRS; i++)
 		kn_host.syscall_msr[i] = kn_call(kvm_find_user_return_msr)(syscall_msrs[i]);
 	return 0;

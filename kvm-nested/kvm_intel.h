@@ -114,6 +114,9 @@ static inline u32 *kn_launch_state(struct kvm_vcpu *vcpu)
 	return kn_member(kn_cached_vmcs12(vcpu), vmcs12, launch_state, u32);
 }
 
+/* A field of such a copy, by its name there. */
+#define kn_vmcs12_member(vmcs12, member, type) (*kn_member(vmcs12, vmcs12, member, type))
+
 /* KVM's copy of the VMCS12 that L2 reads and writes, while L2 runs. */
 static inline void *kn_cached_shadow_vmcs12(struct kvm_vcpu *vcpu)
 {
@@ -446,6 +449,7 @@ static inline unsigned long kn_read_cr3(struct kvm_vcpu *vcpu)
 struct kn_host {
 	u64 efer;
 	bool switches_efer;	/* by fields of a VMCS, where the guest's is another */
+	bool unrestricted;	/* guests run in any mode, so that KVM emulates none */
 	/* Numbers that KVM has given to STAR, LSTAR and SYSCALL_MASK; -1 for none. */
 	int syscall_msr[KN_NR_SYSCALL_MSRS];
 };
@@ -472,6 +476,48 @@ static inline void kn_set_syscall_msrs(struct kvm_vcpu *vcpu, bool load)
 	}
 }
 
+/* With VMCS01 current, behind an exit of L2: what KVM knows of L1's state. */
+
+static inline void kn_set_efer(struct kvm_vcpu *vcpu, u64 efer)
+{
+	vcpu->arch.efer = efer;
+}
+
+static inline void kn_set_pat(struct kvm_vcpu *vcpu, u64 pat)
+{
+	kn_vmcs_write(GUEST_IA32_PAT, pat);
+	vcpu->arch.pat = pat;
+}
+
+/* KVM keeps a bit of the host's there. */
+static inline void kn_clear_debugctl(struct kvm_vcpu *vcpu)
+{
+	kn_vmcs_write(GUEST_IA32_DEBUGCTL, vcpu->arch.host_debugctl & DEBUGCTLMSR_FREEZE_IN_SMM);
+}
+
+static inline void kn_take_cr0_bits(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.cr0_guest_owned_bits = ~kn_vmcs_read(CR0_GUEST_HOST_MASK);
+}
+
+static inline void kn_take_cr4_bits(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.cr4_guest_owned_bits = ~kn_vmcs_read(CR4_GUEST_HOST_MASK);
+}
+
+static inline void kn_use_l1_mmu(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.mmu = &vcpu->arch.root_mmu;
+	vcpu->arch.walk_mmu = &vcpu->arch.root_mmu;
+}
+
+/* KVM is not to emulate the guest, and does not know its segments. */
+static inline void kn_segments_are_new(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.regs_avail &= ~BIT(VCPU_EXREG_SEGMENTS);
+	*kn_member(vcpu, vcpu_vmx, emulation_required, bool) = false;
+}
+
 typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 
 /*
@@ -496,7 +542,15 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	  int (struct kvm_vcpu *, int, struct x86_exception *))				\
 	X(kvm_intel, __loaded_vmcs_clear, void (void *))				\
 	X(kvm_intel, vmx_vcpu_load_vmcs, void (struct kvm_vcpu *, int, void *))		\
+	X(kvm, kvm_set_dr, int (struct kvm_vcpu *, int, unsigned long))			\
+	X(kvm_intel, nested_vmx_load_cr3,						\
+	  int (struct kvm_vcpu *, unsigned long, bool, bool, int *))			\
+	X(kvm_intel, nested_vmx_transition_tlb_flush,					\
+	  void (struct kvm_vcpu *, void *, bool))					\
 	X(kvm_intel, vmx_get_rflags, unsigned long (struct kvm_vcpu *))			\
+	X(kvm_intel, vmx_set_cr0, void (struct kvm_vcpu *, unsigned long))		\
+	X(kvm_intel, vmx_set_cr4, void (struct kvm_vcpu *, unsigned long))		\
+	X(kvm_intel, vmx_set_efer, int (struct kvm_vcpu *, u64))			\
 	X(kvm_intel, vmx_set_rflags, void (struct kvm_vcpu *, unsigned long))
 
 #define X(module, symbol, ...)						\

@@ -30,6 +30,7 @@ void layout(void)
 	MEMBER(vcpu_vmx, vcpu);
 	MEMBER(vcpu_vmx, nested);
 	MEMBER(vcpu_vmx, exit_reason);
+	MEMBER(vcpu_vmx, emulation_required);
 	MEMBER(vcpu_vmx, vmcs01);
 	MEMBER(vcpu_vmx, loaded_vmcs);
 	MEMBER(loaded_vmcs, vmcs);

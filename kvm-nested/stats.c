@@ -125,6 +125,8 @@ static int counters_show(struct seq_file *m, void *unused)
 	show(m, "transition", "segments", "stock", c->transition_segments_stock);
 	show(m, "transition", "msrs", NULL, c->transition_msrs);
 	show(m, "transition", "msrs", "stock", c->transition_msrs_stock);
+	show(m, "transition", "host", NULL, c->transition_host);
+	show(m, "transition", "host", "stock", c->transition_host_stock);
 	show(m, "transition", "efer", NULL, c->transition_efer);
 	show(m, "transition", "efer", "stock", c->transition_efer_stock);
 	show(m, "state", "saved", NULL, c->state_saved);

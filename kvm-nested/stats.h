@@ -66,6 +66,8 @@ struct kn_counters {
 	u64 transition_segments_stock;
 	u64 transition_msrs;
 	u64 transition_msrs_stock;
+	u64 transition_host;
+	u64 transition_host_stock;
 	u64 transition_efer;
 	u64 transition_efer_stock;
 	u64 state_saved;

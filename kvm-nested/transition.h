@@ -13,4 +13,7 @@ bool kn_transition_set_up_msrs(struct kn_vcpu *kv);
 bool kn_transition_knows_efer(struct kn_vcpu *kv, u64 efer);
 void kn_transition_efer_is_valid(struct kn_vcpu *kv, u64 efer);
 
+/* host_state.c */
+bool kn_transition_load_host_state(struct kn_vcpu *kv);
+
 #endif /* _KVM_NESTED_TRANSITION_H */

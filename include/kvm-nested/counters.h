@@ -46,6 +46,8 @@
  *	transition.segments.stock ... that were left to stock
  *	transition.msrs		settings of EFER whose effects on MSRs the module worked out
  *	transition.msrs.stock	... that were left to stock
+ *	transition.host		exits of L2 after which the module loaded L1's state
+ *	transition.host.stock	... that left it to stock
  *	transition.efer		values of EFER known to be valid
  *	transition.efer.stock	... that stock had to look at
  *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU

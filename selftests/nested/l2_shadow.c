@@ -273,6 +273,7 @@ int main(int argc, char *argv[])
 	KN_SHADOW_CHECK_EQ("what L2 accesses traps no more", more <= 2 * 2 * NR_ROUNDS, true);
 	KN_SHADOW_COUNTED(vm, "shadow_l2.joined", NR_FIELDS - 1);
 	KN_SHADOW_COUNTED(vm, "shadow_l2.copied_in", NR_ROUNDS);
+	KN_SHADOW_COUNTED(vm, "vmptr.linked", NR_ROUNDS);
 
 	for (unsigned int i = 0; i < 2 * NR_WARM_UP; i++) {
 		kn_expect_at(stages, "stage in L2", kn_run(vcpu), STAGE_L2, i);

@@ -158,11 +158,17 @@ static void set_bool(struct kn_check *check, const char *name)
 
 static void disturb_parameters(struct kn_check *check)
 {
-	switch (random_number() % 9) {
+	switch (random_number() % 12) {
 	case 7:
 		return set_bool(check, "shadow_l2");
 	case 8:
 		return set_bool(check, "vmptr");
+	case 9:
+		return set_bool(check, "pages");
+	case 10:
+		return set_bool(check, "walk");
+	case 11:
+		return set_bool(check, "transition");
 	case 0:
 		return set_bool(check, "enable");
 	case 1:
@@ -187,6 +193,9 @@ static void settle_parameters(void)
 	kn_parameter_set("vmaccess", "1");
 	kn_parameter_set("shadow_l2", "1");
 	kn_parameter_set("vmptr", "1");
+	kn_parameter_set("pages", "1");
+	kn_parameter_set("walk", "1");
+	kn_parameter_set("transition", "1");
 	kn_set_learning("1", "150", "20");
 	kn_parameter_set("shadow", "1");
 	kn_parameter_set("enable", "1");

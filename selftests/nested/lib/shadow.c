@@ -10,7 +10,7 @@
 #define SHADOW_VMCS	"/sys/module/kvm_intel/parameters/enable_shadow_vmcs"
 
 #define MAX_VALUE	4096
-#define MAX_CHANGED	10
+#define MAX_CHANGED	16
 
 /* What a parameter was when the program first changed it. */
 static struct changed {
