@@ -95,7 +95,8 @@ static void load_segments(struct kvm_vcpu *vcpu, const void *vmcs12)
 	kn_vmcs_write(GUEST_IDTR_LIMIT, LIMIT_TABLE);
 	kn_vmcs_write(GUEST_GDTR_LIMIT, LIMIT_TABLE);
 
-	load_segment(SEGMENT_CS, kn_vmcs12_member(vmcs12, host_cs_selector, u16), 0, LIMIT_FLAT, AR_CODE);
+	load_segment(SEGMENT_CS, kn_vmcs12_member(vmcs12, host_cs_selector, u16), 0, LIMIT_FLAT,
+		     AR_CODE);
 	load_data(SEGMENT_DS, kn_vmcs12_member(vmcs12, host_ds_selector, u16), 0);
 	load_data(SEGMENT_ES, kn_vmcs12_member(vmcs12, host_es_selector, u16), 0);
 	load_data(SEGMENT_SS, kn_vmcs12_member(vmcs12, host_ss_selector, u16), 0);
