@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The only file that redirects anything.
+ * The only file that redirects anything; redirect.c is how.
  *
  * Three kinds of hook, all placed by kn_hook_attach() or none:
  *  - entries of kvm-intel's exit-handler table and nested operations, swapped;
@@ -12,13 +12,13 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <asm/text-patching.h>
 
 #include "hook.h"
 #include "kvm_intel.h"
 #include "pages.h"
+#include "redirect.h"
 #include "transition.h"
 #include "vcpu.h"
 #include "vmaccess.h"
@@ -367,14 +367,6 @@ static int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache 
 
 /* Pointers that kvm-intel calls through. */
 
-struct swap {
-	const char *symbol;	/* what the pointer holds in a stock kernel */
-	struct static_call_key *displaced;
-	void *tramp;
-	void *hook;
-	void **slot;		/* NULL until swapped */
-};
-
 #define SWAP(_symbol, _hook)					\
 	{							\
 		.symbol = #_symbol,				\
@@ -383,69 +375,23 @@ struct swap {
 		.hook = (_hook),				\
 	}
 
-static struct swap insn_swaps[] = {
+static struct kn_swap insn_swaps[] = {
 #define X(reason, handler) [KN_INSN_##reason] = SWAP(handler, hook_##handler),
 	KN_INSNS(X)
 #undef X
 };
 
-static struct swap get_state_swap = SWAP(vmx_get_nested_state, hook_get_nested_state);
-static struct swap set_state_swap = SWAP(vmx_set_nested_state, hook_set_nested_state);
-
-static int swap_in(struct swap *swap, void **slot)
-{
-	void *stock = (void *)kn_symbol("kvm_intel", swap->symbol);
-	void *found;
-
-	if (!stock)
-		return -ENOENT;
-
-	__static_call_update(swap->displaced, swap->tramp, stock);
-
-	found = cmpxchg(slot, stock, swap->hook);
-	if (found != stock) {
-		pr_no("%s is already redirected, to %ps: unload its owner first", swap->symbol,
-		      found);
-		return -EBUSY;
-	}
-
-	swap->slot = slot;
-	return 0;
-}
-
-/*
- * Somebody who redirected the pointer after the module did calls the hook, which
- * is about to be freed: there is nothing right to do but to wait for them.
- */
-static void swap_out(struct swap *swap)
-{
-	bool said = false;
-	void *found;
-
-	if (!swap->slot)
-		return;
-
-	for (;;) {
-		found = cmpxchg(swap->slot, swap->hook, swap->displaced->func);
-		if (found == swap->hook)
-			break;
-		if (!said)
-			pr_err("waiting: %s was redirected again, to %ps, whose owner has to be unloaded first\n",
-			       swap->symbol, found);
-		said = true;
-		msleep(100);
-	}
-	swap->slot = NULL;
-}
+static struct kn_swap get_state_swap = SWAP(vmx_get_nested_state, hook_get_nested_state);
+static struct kn_swap set_state_swap = SWAP(vmx_set_nested_state, hook_set_nested_state);
 
 static void detach_swaps(void)
 {
 	int i;
 
-	swap_out(&set_state_swap);
-	swap_out(&get_state_swap);
+	kn_swap_out(&set_state_swap);
+	kn_swap_out(&get_state_swap);
 	for (i = 0; i < ARRAY_SIZE(insn_swaps); i++)
-		swap_out(&insn_swaps[i]);
+		kn_swap_out(&insn_swaps[i]);
 }
 
 static int attach_swaps(void)
@@ -464,25 +410,19 @@ static int attach_swaps(void)
 		return -ENOENT;
 
 	for (i = 0; i < ARRAY_SIZE(insn_swaps); i++) {
-		r = swap_in(&insn_swaps[i], &handlers[reasons[i]]);
+		r = kn_swap_in(&insn_swaps[i], &handlers[reasons[i]]);
 		if (r)
 			return r;
 	}
 
-	r = swap_in(&get_state_swap, (void **)&nested_ops->get_state);
+	r = kn_swap_in(&get_state_swap, (void **)&nested_ops->get_state);
 	if (r)
 		return r;
 
-	return swap_in(&set_state_swap, (void **)&nested_ops->set_state);
+	return kn_swap_in(&set_state_swap, (void **)&nested_ops->set_state);
 }
 
 /* Functions that are called directly, kvm-intel's but for one. */
-
-struct site {
-	const char *module;
-	const char *symbol;
-	unsigned long ip;	/* as ftrace's callbacks are told */
-};
 
 enum watched {
 	WATCHED_VMEXIT,
@@ -492,7 +432,7 @@ enum watched {
 	NR_WATCHED,
 };
 
-static struct site watched[NR_WATCHED] = {
+static struct kn_site watched[NR_WATCHED] = {
 	[WATCHED_VMEXIT] = { "kvm_intel", "nested_vmx_vmexit" },
 	[WATCHED_FREE_NESTED] = { "kvm_intel", "free_nested" },
 	[WATCHED_MMU_DESTROY] = { "kvm", "kvm_mmu_destroy" },
@@ -536,7 +476,7 @@ enum redirected {
 	NR_REDIRECTED,
 };
 
-static struct site redirected[NR_REDIRECTED] = {
+static struct kn_site redirected[NR_REDIRECTED] = {
 #define X(_module, _symbol, ...)					\
 	[REDIRECTED_##_symbol] = { .module = #_module, .symbol = #_symbol },
 	REDIRECTS(X)
@@ -569,76 +509,18 @@ static struct ftrace_ops redirect_ops = {
 	.flags = FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_IPMODIFY,
 };
 
-/*
- * Find the ftrace site of a function.  It is a NOP, a call, or a breakpoint while
- * ftrace changes one into the other.
- */
-static int find_site(struct site *site)
-{
-	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
-	unsigned long ip = kn_symbol(site->module, site->symbol);
-	u8 first;
-
-	if (!ip)
-		return -ENOENT;
-
-	if (is_endbr(*(u32 *)ip))
-		ip += ENDBR_INSN_SIZE;
-
-	first = READ_ONCE(*(u8 *)ip);
-	if (first != CALL_INSN_OPCODE && first != INT3_INSN_OPCODE &&
-	    memcmp((void *)ip, nop, sizeof(nop))) {
-		pr_no("%s can't be traced by ftrace", site->symbol);
-		return -EOPNOTSUPP;
-	}
-
-	site->ip = ip;
-	return 0;
-}
-
-static void detach_trace(struct ftrace_ops *ops)
-{
-	if (ops->flags & FTRACE_OPS_FL_ENABLED)
-		unregister_ftrace_function(ops);
-	ftrace_free_filter(ops);
-}
-
-/* What fails leaves the rest to detach_trace(). */
-static int attach_trace(struct ftrace_ops *ops, struct site *sites, unsigned int nr_sites)
-{
-	int i, r;
-
-	for (i = 0; i < nr_sites; i++) {
-		r = ftrace_set_filter_ip(ops, sites[i].ip, 0, 0);
-		if (r) {
-			pr_no("%s can't be traced by ftrace (error %d)", sites[i].symbol, r);
-			return r;
-		}
-	}
-
-	r = register_ftrace_function(ops);
-	if (r)
-		pr_no("%s can't be traced (error %d): another module or live patch redirects it, or kernel.ftrace_enabled is 0",
-		      sites[0].symbol, r);
-	return r;
-}
-
 static int attach_traces(void)
 {
-	int i, r;
+	int r;
 
-	for (i = 0; i < NR_WATCHED; i++) {
-		r = find_site(&watched[i]);
-		if (r)
-			return r;
-	}
-	for (i = 0; i < NR_REDIRECTED; i++) {
-		r = find_site(&redirected[i]);
-		if (r)
-			return r;
-	}
+	r = kn_sites_find(watched, NR_WATCHED);
+	if (r)
+		return r;
+	r = kn_sites_find(redirected, NR_REDIRECTED);
+	if (r)
+		return r;
 
-	r = attach_trace(&watch_ops, watched, NR_WATCHED);
+	r = kn_trace_attach(&watch_ops, watched, NR_WATCHED);
 	if (r)
 		return r;
 
@@ -652,7 +534,7 @@ static int attach_traces(void)
 			   (void *)(redirected[REDIRECTED_##symbol].ip + CALL_INSN_SIZE));
 	REDIRECTS(X)
 #undef X
-	return attach_trace(&redirect_ops, redirected, NR_REDIRECTED);
+	return kn_trace_attach(&redirect_ops, redirected, NR_REDIRECTED);
 }
 
 /*
@@ -675,8 +557,8 @@ static void drain(void)
 void kn_hook_detach(void)
 {
 	detach_swaps();
-	detach_trace(&redirect_ops);
-	detach_trace(&watch_ops);
+	kn_trace_detach(&redirect_ops);
+	kn_trace_detach(&watch_ops);
 	drain();
 	kn_kvm_intel_put();
 }
