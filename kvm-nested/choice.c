@@ -152,11 +152,30 @@ static void make_places(struct kn_choice *choice)
 	}
 }
 
+static void make_saves(struct kn_choice *choice)
+{
+	static const u8 sizes[KN_NR_SIZES] = { sizeof(u16), sizeof(u32), sizeof(u64) };
+	struct kn_saved *save = choice->saves;
+	enum vmcs12_field field;
+	int i;
+
+	bitmap_and(choice->saved, choice->any, kn_classes.lazy, VMCS12_NR_FIELDS);
+	for (i = 0; i < KN_NR_SIZES; i++) {
+		vmcs12_for_each_field(field, choice->saved)
+			if (vmcs12_fields[field].size == sizes[i])
+				*save++ = (struct kn_saved){
+					.encoding = vmcs12_fields[field].encoding,
+					.offset = vmcs12_fields[field].offset,
+				};
+		choice->nr_saves_up_to[i] = save - choice->saves;
+	}
+}
+
 static void add_written(struct kn_choice *choice, enum vmcs12_field field)
 {
-	choice->written[choice->nr_written].encoding = vmcs12_fields[field].encoding;
-	choice->written[choice->nr_written].field = field;
-	choice->nr_written++;
+	choice->written_encoding[choice->nr_written] = vmcs12_fields[field].encoding;
+	choice->written_field[choice->nr_written] = field;
+	choice->written_number[field] = ++choice->nr_written;
 }
 
 static void make_lists(struct kn_choice *choice)
@@ -165,10 +184,11 @@ static void make_lists(struct kn_choice *choice)
 
 	bitmap_or(choice->any, choice->open[LEARN_READ], choice->open[LEARN_WRITE],
 		  VMCS12_NR_FIELDS);
-	bitmap_and(choice->saved, choice->any, kn_classes.lazy, VMCS12_NR_FIELDS);
+	make_saves(choice);
 	make_places(choice);
 
 	choice->nr_written = 0;
+	memset(choice->written_number, 0, sizeof(choice->written_number));
 	vmcs12_for_each_field(field, choice->open_clean)
 		add_written(choice, field);
 	choice->nr_written_clean = choice->nr_written;

@@ -12,6 +12,9 @@
 
 struct kvm_vcpu;
 
+/* The sizes of fields: 16, 32, and 64 bits. */
+#define KN_NR_SIZES	3
+
 /* The fields that L1 gets at without a VM exit. */
 struct kn_choice {
 	u8 number;		/* of the learnt set */
@@ -25,7 +28,12 @@ struct kn_choice {
 	 */
 	unsigned long open_clean[VMCS12_SET_LONGS];
 	unsigned long any[VMCS12_SET_LONGS];
-	unsigned long saved[VMCS12_SET_LONGS];	/* lazily kept, so L2's exit saves them */
+	unsigned long saved[VMCS12_SET_LONGS];	/* lazily kept, so L2's exit saves them... */
+	struct kn_saved {			/* ... in this order */
+		u16 encoding;
+		u16 offset;
+	} saves[VMCS12_NR_FIELDS];
+	u8 nr_saves_up_to[KN_NR_SIZES];		/* the smallest fields first */
 	u64 words[LEARN_NR_ACCESSES][VMCS_BITMAP_NR_WORDS];
 	u64 words_clean[VMCS_BITMAP_NR_WORDS];
 	/* Lists: all of them, by the aligned eight bytes of VMCS12 in which they are... */
@@ -38,10 +46,9 @@ struct kn_choice {
 	/* ... and those open for writing, the clean ones first. */
 	u8 nr_written;
 	u8 nr_written_clean;
-	struct {
-		u16 encoding;
-		u8 field;
-	} written[VMCS12_NR_FIELDS];
+	u16 written_encoding[VMCS12_NR_FIELDS];
+	u8 written_field[VMCS12_NR_FIELDS];
+	u8 written_number[VMCS12_NR_FIELDS];	/* of a field in that list, from 1 on, or 0 */
 };
 
 /* Base fields, by what a VM entry of stock KVM does with them. */

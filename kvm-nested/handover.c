@@ -104,6 +104,7 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 	struct kn_shadow *shadow = &kv->shadow;
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	unsigned long flags;
+	int i;
 
 	if (!kn_vcpu_is_adopting() || !READ_ONCE(kn_shadow_enable) || kn_in_l2(vcpu) ||
 	    !kn_has_shadow_vmcs(vcpu) || !kn_in_vmx_operation(vcpu) || kn_uses_evmcs(vcpu) ||
@@ -123,6 +124,9 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 	vmcs_bitmap_init(shadow->bitmap[LEARN_READ]);
 	vmcs_bitmap_init(shadow->bitmap[LEARN_WRITE]);
 	kn_image_init(&shadow->base, kn_shadow_vmcs(vcpu));
+	/* Giving them back may have interrupted their being opened. */
+	for (i = 0; i < LEARN_NR_SETS; i++)
+		kn_image_forget(shadow->images[i]);
 	shadow->active = true;
 	local_irq_restore(flags);
 }

@@ -14,6 +14,7 @@ void kn_image_init(struct kn_image *image, void *region)
 	memset(image, 0, sizeof(*image));
 	image->region = region;
 	image->choice = &kn_choice_nothing;
+	image->left = KN_INVALID_GPA;
 }
 
 /* With an empty shadow VMCS, a page like that at @model.  NULL if there is no memory. */
@@ -59,10 +60,17 @@ void kn_image_open(struct kn_image *image, const struct kn_choice *choice, bool 
 	unsigned long unknown[VMCS12_SET_LONGS];
 	const u64 *now = vmcs12;
 	enum vmcs12_field field;
+	int i;
 
+	/* Where the list is another one. */
+	if (image->choice != choice || image->version != choice->version)
+		for (i = 0; i < choice->nr_written; i++)
+			image->written[i] = vmcs12_field_read(image->vmcs12,
+							      choice->written_field[i]);
 	image->choice = choice;
 	image->version = choice->version;
 	image->clean = clean;
+	image->left = KN_INVALID_GPA;
 	bitmap_and(image->known, image->known, choice->any, VMCS12_NR_FIELDS);
 	if (vmcs12_set_subtract(unknown, choice->any, image->known))
 		vmcs12_for_each_field(field, unknown) {
@@ -72,10 +80,18 @@ void kn_image_open(struct kn_image *image, const struct kn_choice *choice, bool 
 		}
 }
 
+static void note_written(struct kn_image *image, enum vmcs12_field field, u64 value)
+{
+	unsigned int number = image->choice->written_number[field];
+
+	if (number)
+		image->written[number - 1] = value;
+}
+
 /* The shadow VMCS and VMCS12 have been written alike. */
 void kn_image_set(struct kn_image *image, enum vmcs12_field field, u64 value)
 {
-	image->value[field] = value;
+	note_written(image, field, value);
 	vmcs12_field_write(image->vmcs12, field, value);
 }
 
@@ -86,8 +102,10 @@ int kn_image_find_change(const struct kn_image *image, const void *vmcs12, int i
 	const u64 *now = vmcs12;
 	int nr = choice->nr_places;
 
-	while (i < nr && now[choice->places[i]] == image->vmcs12[choice->places[i]])
-		i++;
+#pragma GCC unroll 4
+	for (; i < nr; i++)
+		if (now[choice->places[i]] != image->vmcs12[choice->places[i]])
+			break;
 	return i;
 }
 
@@ -117,7 +135,7 @@ bool kn_image_write(struct kn_image *image, const void *vmcs12, int i, struct kn
 				all = false;
 				continue;
 			}
-			image->value[field] = value;
+			note_written(image, field, value);
 			vmcs12_set_add(image->known, field);
 		}
 		/* With what is between the fields. */
@@ -128,38 +146,41 @@ bool kn_image_write(struct kn_image *image, const void *vmcs12, int i, struct kn
 	return all;
 }
 
-/* The guest has written @value to the shadow VMCS. */
-static noinline void take_change(struct kn_image *image, void *vmcs12, enum vmcs12_field field,
-				 u64 value, unsigned long *changed)
+/* The guest has written @value to field number @i of the list. */
+static noinline void take_change(struct kn_image *image, void *vmcs12, int i, u64 value,
+				 unsigned long *changed)
 {
+	enum vmcs12_field field = image->choice->written_field[i];
+
 	/* With bits that VMCS12 has not, the next copying out will clear them. */
 	kn_image_set(image, field, value);
-	if (vmcs12_field_is_access_rights(field))
+	if (vmcs12_field_is_access_rights(field) && value & ~(u64)VMCS12_AR_BYTES_MASK) {
 		value &= VMCS12_AR_BYTES_MASK;
+		image->exact = false;
+	}
 	vmcs12_field_write(vmcs12, field, value);
 	vmcs12_set_add(changed, field);
 }
 
-static __always_inline void read_field(struct kn_image *image, void *vmcs12, u16 encoding,
-				       enum vmcs12_field field, unsigned long *changed)
+static __always_inline void read_field(struct kn_image *image, const u16 *encodings,
+				       unsigned long i, void *vmcs12, unsigned long *changed)
 {
-	u64 value = kn_vmcs_read(encoding);
+	u64 value = kn_vmcs_read(encodings[i]);
 
-	if (value != image->value[field])
-		take_change(image, vmcs12, field, value, changed);
+	if (value != image->written[i])
+		take_change(image, vmcs12, i, value, changed);
 }
 
 /* With the shadow VMCS current: bring what the guest has changed to VMCS12. */
 void kn_image_read(struct kn_image *image, void *vmcs12, unsigned long *changed,
 		   struct kn_shadow_counters *counters)
 {
-	const struct kn_choice *choice = image->choice;
-	int nr = kn_image_nr_written(image);
-	int i;
+	const u16 *encodings = image->choice->written_encoding;
+	unsigned long nr = kn_image_nr_written(image), i;
 
+#pragma GCC unroll 4
 	for (i = 0; i < nr; i++)
-		read_field(image, vmcs12, choice->written[i].encoding, choice->written[i].field,
-			   changed);
+		read_field(image, encodings, i, vmcs12, changed);
 	counters->read += nr;
 }
 
@@ -167,6 +188,9 @@ void kn_image_read(struct kn_image *image, void *vmcs12, unsigned long *changed,
 void kn_image_read_field(struct kn_image *image, void *vmcs12, enum vmcs12_field field,
 			 unsigned long *changed, struct kn_shadow_counters *counters)
 {
-	read_field(image, vmcs12, vmcs12_fields[field].encoding, field, changed);
+	const struct kn_choice *choice = image->choice;
+
+	read_field(image, choice->written_encoding, choice->written_number[field] - 1, vmcs12,
+		   changed);
 	counters->read++;
 }

@@ -6,6 +6,8 @@
 #ifndef _KVM_NESTED_IMAGE_H
 #define _KVM_NESTED_IMAGE_H
 
+#include <linux/kvm_types.h>
+
 #include "habits.h"
 
 struct kn_image {
@@ -14,12 +16,15 @@ struct kn_image {
 	u32 version;			/* ... as it was then... */
 	bool clean;			/* ... for a VMCS12 that is not dirty */
 	/*
-	 * Open fields that the shadow VMCS has: what they contained when last looked at,
-	 * and VMCS12 with the same.  The processor may keep bits that VMCS12 has not.
+	 * Open fields that the shadow VMCS has, and VMCS12 when it contained the same; and
+	 * what those contained that are open for writing, in the order of the list, when
+	 * last looked at: the processor may keep bits that VMCS12 has not.
 	 */
 	unsigned long known[VMCS12_SET_LONGS];
-	u64 value[VMCS12_NR_FIELDS];
 	u64 vmcs12[VMCS12_NR_PLACES];
+	u64 written[VMCS12_NR_FIELDS];
+	bool exact;			/* the guest has written no bits that VMCS12 has not */
+	gpa_t left;			/* by which VMCS12, if any, with the same in all of them */
 };
 
 static inline bool kn_image_is_open(const struct kn_image *image, const struct kn_choice *choice,

@@ -125,6 +125,9 @@ bool kn_shadow_copy_in(struct kn_vcpu *kv)
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
 		kn_shadow_exit(vcpu);
+		/* If L1 is about to leave VMCS12, that is how. */
+		if (shadow->image->exact)
+			shadow->image->left = kn_current_vmptr(vcpu);
 	}
 	local_irq_restore(flags);
 
@@ -197,7 +200,8 @@ static void open_fields(struct kn_vcpu *kv)
 	vmcs_bitmap_load(shadow->bitmap[LEARN_READ], choice->words[LEARN_READ]);
 	vmcs_bitmap_load(shadow->bitmap[LEARN_WRITE],
 			 clean ? choice->words_clean : choice->words[LEARN_WRITE]);
-	kn_image_open(image, choice, clean, kn_cached_vmcs12(vcpu));
+	if (!kn_image_is_open(image, choice, clean))
+		kn_image_open(image, choice, clean, kn_cached_vmcs12(vcpu));
 }
 
 /* Bring what differs from the shadow VMCS there.  False if it can't have one of the fields. */
@@ -205,8 +209,15 @@ static bool write_changes(struct kn_vcpu *kv)
 {
 	struct kn_image *image = kv->shadow.image;
 	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
-	bool all;
+	bool same, all;
 	int i;
+
+	same = kv->shadow.back && image->left == kn_current_vmptr(kv->vcpu);
+	kv->shadow.back = false;
+	image->left = KN_INVALID_GPA;
+	if (same)
+		return true;
+	image->exact = true;
 
 	i = kn_image_find_change(image, vmcs12, 0);
 	if (i == image->choice->nr_places)
@@ -231,13 +242,20 @@ static void install_bitmaps(struct kn_shadow *shadow)
 	shadow->installed = true;
 }
 
+static noinline void fetch_missing(struct kn_vcpu *kv, const unsigned long *wanted)
+{
+	unsigned long missing[VMCS12_SET_LONGS];
+
+	vmcs12_set_subtract(missing, wanted, kv->fresh);
+	kn_vmcs02_fetch(kv, missing);
+}
+
 /*
  * Preemption is off, and the current VMCS is about to be entered.  Returns false
  * if the shadow VMCS is not the module's.
  */
 bool kn_shadow_copy_out(struct kn_vcpu *kv)
 {
-	unsigned long missing[VMCS12_SET_LONGS];
 	struct kn_shadow *shadow = &kv->shadow;
 	unsigned long flags;
 	bool all, active;
@@ -255,8 +273,8 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 		open_fields(kv);
 		/* Mostly L2's exit has saved them. */
 		if (*kn_vmcs12_lazy(kv->vcpu) &&
-		    vmcs12_set_subtract(missing, shadow->image->choice->saved, kv->fresh))
-			kn_vmcs02_fetch(kv, missing);
+		    !vmcs12_set_contains(kv->fresh, shadow->image->choice->saved))
+			fetch_missing(kv, shadow->image->choice->saved);
 
 		local_irq_save(flags);
 		active = shadow->active;
@@ -277,7 +295,7 @@ void kn_shadow_l2_exit(struct kn_vcpu *kv)
 	const struct kn_choice *choice = kv->shadow.active ? kv->shadow.image->choice :
 							     &kn_choice_nothing;
 
-	kn_vmcs02_save(kv, choice->saved);
+	kn_vmcs02_save(kv, choice);
 }
 
 /* An access of L1 to @field of its current VMCS12 has trapped. */

@@ -17,6 +17,7 @@ struct kn_shadow {
 	u64 stock_bitmap[LEARN_NR_ACCESSES];	/* what VMCS01 referred to before */
 	u64 vmwrite_seen;	/* the number of the exit, see kn_nr_exits() */
 	bool again;	/* stale for another reason than that L1 goes on with it */
+	bool back;	/* stale because L1 has come back to a VMCS12, which is as it was */
 	struct kn_habits habits;
 	struct kn_image *image;	/* to which VMCS01 refers */
 	struct kn_image base;	/* KVM's own, as it is while this is not active */

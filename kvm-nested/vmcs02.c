@@ -39,12 +39,26 @@ bool kn_vmcs02_has(struct kn_vcpu *kv, enum vmcs12_field field)
 	       !vmcs12_set_has(kv->fresh, field);
 }
 
-/* With VMCS02 current: L2 has exited, and @fields of VMCS12 are the only fresh ones. */
-void kn_vmcs02_save(struct kn_vcpu *kv, const unsigned long *fields)
+#define SAVE_UP_TO(end, type)							\
+	for (nr = (end); i < nr; i++) {						\
+		value = kn_vmcs_read(choice->saves[i].encoding);		\
+		*(type *)(vmcs12 + choice->saves[i].offset) = value;		\
+	}
+
+/* With VMCS02 current: L2 has exited, and what @choice saves is all that is fresh of VMCS12. */
+void kn_vmcs02_save(struct kn_vcpu *kv, const struct kn_choice *choice)
 {
-	memcpy(kv->fresh, fields, sizeof(kv->fresh));
-	kn_vmcs_save(kv->vcpu, fields);
+	void *vmcs12 = kn_cached_vmcs12(kv->vcpu);
+	unsigned long i = 0, nr;
+	u64 value;
+
+	memcpy(kv->fresh, choice->saved, sizeof(kv->fresh));
+	SAVE_UP_TO(choice->nr_saves_up_to[0], u16)
+	SAVE_UP_TO(choice->nr_saves_up_to[1], u32)
+	SAVE_UP_TO(choice->nr_saves_up_to[2], u64)
 }
+
+#undef SAVE_UP_TO
 
 /* The way stock KVM looks into VMCS02 for a moment. */
 static void make_current(struct kvm_vcpu *vcpu, void *vmcs, void *instead_of)

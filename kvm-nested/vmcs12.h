@@ -57,6 +57,11 @@ struct vmcs12_field_info {
 /* All fields are in so many times eight bytes, none in more than one of these. */
 #define VMCS12_NR_PLACES	125
 
+/* Runs of these that have fields, or the launch state behind the header, as X(first, number). */
+#define VMCS12_RUNS(X)								\
+	X(1, 1) X(5, 13) X(18, 12) X(30, 12) X(43, 4) X(51, 12) X(63, 11) X(74, 11)	\
+	X(93, 12) X(105, 12) X(120, 5)
+
 /* Some processors drop the reserved bits of access rights; KVM always does. */
 #define VMCS12_AR_BYTES_MASK	0x1f0ff
 
@@ -94,6 +99,15 @@ static inline bool vmcs12_sets_meet(const unsigned long *one, const unsigned lon
 	for (unsigned int w = 0; w < VMCS12_SET_LONGS; w++)
 		any |= one[w] & other[w];
 	return any;
+}
+
+static inline bool vmcs12_set_contains(const unsigned long *set, const unsigned long *other)
+{
+	unsigned long more = 0;
+
+	for (unsigned int w = 0; w < VMCS12_SET_LONGS; w++)
+		more |= other[w] & ~set[w];
+	return !more;
 }
 
 /* Sets @result to what is in @one and not in @other, and returns whether there is any. */

@@ -234,6 +234,7 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 	}
 
 	make_current(kv, kept, dirty || state == MEMORY12_CHANGED);
+	kv->shadow.back = state == MEMORY12_SAME;
 	kn_shadow_prepare(kv);
 	kv->counters.vmptr_kept++;
 	return kn_insn_succeed(vcpu);

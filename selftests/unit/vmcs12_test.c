@@ -173,6 +173,23 @@ TEST(layout, "fields lie aligned inside the page and none on another")
 	}
 }
 
+TEST(runs, "runs have the launch state and each field, and no eight bytes without")
+{
+	bool run[VMCS12_NR_PLACES] = {}, used[VMCS12_NR_PLACES] = { false, true };
+
+#define RUN(first, nr)						\
+	for (unsigned int i = (first); i < (first) + (nr); i++) {	\
+		EXPECT(i < VMCS12_NR_PLACES && !run[i], "%u", i);	\
+		run[i] = true;						\
+	}
+	VMCS12_RUNS(RUN)
+#undef RUN
+	for (unsigned int i = 0; i < NR_LINES; i++)
+		used[lines[i].offset / 8] = true;
+	for (unsigned int i = 0; i < VMCS12_NR_PLACES; i++)
+		EXPECT_EQ(run[i], used[i], "place %u", i);
+}
+
 /* A page of the heap, so that an access beyond it is seen. */
 static u8 *alloc_page(void)
 {
@@ -421,7 +438,7 @@ TEST(set_remove, "a field that is removed leaves the others")
 	}
 }
 
-TEST(set_pairs, "sets meet in what both have, and differ by what one has")
+TEST(set_pairs, "sets meet in what both have, contain it, and differ by what one has")
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(borders); i++)
 		for (unsigned int j = 0; j < ARRAY_SIZE(borders); j++) {
@@ -432,6 +449,8 @@ TEST(set_pairs, "sets meet in what both have, and differ by what one has")
 			vmcs12_set_add(one, borders[i]);
 			vmcs12_set_add(other, borders[j]);
 			EXPECT_EQ(vmcs12_sets_meet(one, other), same, "%u, %u", borders[i],
+				  borders[j]);
+			EXPECT_EQ(vmcs12_set_contains(one, other), same, "%u, %u", borders[i],
 				  borders[j]);
 
 			/* Whatever was in the result is gone. */
