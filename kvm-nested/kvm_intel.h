@@ -206,12 +206,11 @@ static inline void kn_set_shadow_vmcs(void *vmcs, void *region)
 
 /* As KVM has the control fields of the current VMCS. */
 
-static inline bool kn_entry_loads_efer(struct kvm_vcpu *vcpu)
+static inline u32 kn_entry_controls(struct kvm_vcpu *vcpu)
 {
 	void *controls = *kn_current_vmcs(vcpu) + KN_OFFSET_loaded_vmcs_controls_shadow;
 
-	return *kn_member(controls, vmcs_controls_shadow, vm_entry, u32) &
-	       VM_ENTRY_LOAD_IA32_EFER;
+	return *kn_member(controls, vmcs_controls_shadow, vm_entry, u32);
 }
 
 static inline bool kn_exit_loads_efer(struct kvm_vcpu *vcpu)
@@ -483,6 +482,12 @@ static inline void kn_set_efer(struct kvm_vcpu *vcpu, u64 efer)
 	vcpu->arch.efer = efer;
 }
 
+/* The guest's, where the VM's owner does not debug it; else 0, which no DR7 is. */
+static inline u64 kn_dr7_in_use(struct kvm_vcpu *vcpu)
+{
+	return vcpu->guest_debug ? 0 : vcpu->arch.dr7;
+}
+
 static inline void kn_set_pat(struct kvm_vcpu *vcpu, u64 pat)
 {
 	kn_vmcs_write(GUEST_IA32_PAT, pat);
@@ -503,6 +508,27 @@ static inline void kn_take_cr0_bits(struct kvm_vcpu *vcpu)
 static inline void kn_take_cr4_bits(struct kvm_vcpu *vcpu)
 {
 	vcpu->arch.cr4_guest_owned_bits = ~kn_vmcs_read(CR4_GUEST_HOST_MASK);
+}
+
+/* What the MMU for L1 was worked out to from control registers, EFER and CPUID. */
+struct kn_mmu_role {
+	u64 cpu;
+	u32 root;
+};
+
+static inline struct kn_mmu_role kn_l1_mmu_role(struct kvm_vcpu *vcpu)
+{
+	return (struct kn_mmu_role){
+		.cpu = vcpu->arch.root_mmu.cpu_role.as_u64,
+		.root = vcpu->arch.root_mmu.root_role.word,
+	};
+}
+
+static inline void kn_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)
+{
+	vcpu->arch.cr3 = cr3;
+	vcpu->arch.regs_avail |= BIT(VCPU_EXREG_CR3);
+	vcpu->arch.regs_dirty |= BIT(VCPU_EXREG_CR3);
 }
 
 static inline void kn_use_l1_mmu(struct kvm_vcpu *vcpu)
@@ -532,10 +558,10 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	  int (struct kvm_vcpu *, gva_t, void *, unsigned int, struct x86_exception *))	\
 	X(kvm, kvm_write_guest_virt_system,						\
 	  int (struct kvm_vcpu *, gva_t, void *, unsigned int, struct x86_exception *))	\
-	X(kvm, kvm_vcpu_gfn_to_hva, unsigned long (struct kvm_vcpu *, gfn_t))		\
-	X(kvm, kvm_vcpu_gfn_to_hva_prot,						\
-	  unsigned long (struct kvm_vcpu *, gfn_t, bool *))				\
-	X(kvm, kvm_vcpu_mark_page_dirty, void (struct kvm_vcpu *, gfn_t))		\
+	X(kvm, kvm_vcpu_gfn_to_memslot,							\
+	  struct kvm_memory_slot *(struct kvm_vcpu *, gfn_t))				\
+	X(kvm, mark_page_dirty_in_slot,							\
+	  void (struct kvm *, const struct kvm_memory_slot *, gfn_t))			\
 	X(kvm, kvm_find_user_return_msr, int (u32))					\
 	X(kvm, kvm_get_running_vcpu, struct kvm_vcpu *(void))				\
 	X(kvm, kvm_handle_memory_failure,						\
@@ -543,6 +569,7 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	X(kvm_intel, __loaded_vmcs_clear, void (void *))				\
 	X(kvm_intel, vmx_vcpu_load_vmcs, void (struct kvm_vcpu *, int, void *))		\
 	X(kvm, kvm_set_dr, int (struct kvm_vcpu *, int, unsigned long))			\
+	X(kvm, kvm_mmu_new_pgd, void (struct kvm_vcpu *, gpa_t))			\
 	X(kvm_intel, nested_vmx_load_cr3,						\
 	  int (struct kvm_vcpu *, unsigned long, bool, bool, int *))			\
 	X(kvm_intel, nested_vmx_transition_tlb_flush,					\
@@ -560,6 +587,26 @@ KN_CALLS(X)
 #undef X
 
 #define kn_call(symbol) static_call(kn_##symbol)
+
+/* A page of the guest, where the VM's owner has it. */
+struct kn_user_page {
+	struct kvm_memory_slot *slot;
+	u64 __user *words;	/* NULL if it is nowhere, or read-only */
+};
+
+/* Must hold the VM's SRCU, as exit handlers do.  Mostly it is in the slot of the page before. */
+static inline struct kn_user_page kn_find_user_page(struct kvm_vcpu *vcpu, gpa_t gpa)
+{
+	struct kn_user_page page = { .slot = vcpu->last_used_slot };
+	gfn_t gfn = gpa_to_gfn(gpa);
+
+	if (!page.slot || vcpu->last_used_slot_gen != kvm_vcpu_memslots(vcpu)->generation ||
+	    gfn - page.slot->base_gfn >= page.slot->npages)
+		page.slot = kn_call(kvm_vcpu_gfn_to_memslot)(vcpu, gfn);
+	if (page.slot && !(page.slot->flags & (KVM_MEMSLOT_INVALID | KVM_MEM_READONLY)))
+		page.words = (u64 __user *)__gfn_to_hva_memslot(page.slot, gfn);
+	return page;
+}
 
 /* How the log begins that says why the module does not load. */
 #define pr_no(fmt, ...) pr_err("not attached: " fmt "\n", ##__VA_ARGS__)

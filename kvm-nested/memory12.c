@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A VMCS12 in L1's memory, and KVM's copy of it: one is brought to the other, only
- * as far as they differ, and only the bytes that fields are in.
+ * the bytes that fields are in.
  */
 #include <linux/uaccess.h>
 
 #include "kvm_intel.h"
 #include "memory12.h"
 #include "vmcs12.h"
-
-/* Anything is in so many words, the header in the first; a few are looked at a time. */
-#define NR_WORDS	VMCS12_NR_PLACES
-#define AT_ONCE		5
-static_assert(NR_WORDS % AT_ONCE == 0);
-
-/* Where the page of L1 is in the VM's owner; NULL if it is nowhere, or read-only. */
-static u64 __user *user_page(struct kvm_vcpu *vcpu, gpa_t gpa)
-{
-	unsigned long hva;
-	bool writable;
-
-	hva = kn_call(kvm_vcpu_gfn_to_hva_prot)(vcpu, gpa_to_gfn(gpa), &writable);
-	if (kvm_is_error_hva(hva) || !writable)
-		return NULL;
-	return (u64 __user *)hva;
-}
 
 /*
  * With user access begun: zero if the word in memory is @word.  Where there is no
@@ -43,61 +26,93 @@ static u64 __user *user_page(struct kvm_vcpu *vcpu, gpa_t gpa)
 	__difference;								\
 })
 
-/* With user access begun: about where the first word is that differs, or can't be reached. */
-static __always_inline int unsafe_find_difference(const u64 *page, const u64 __user *user)
+/* With user access begun: zero if @nr words in memory are as those of the page. */
+static __always_inline u64 unsafe_differences(const u64 *page, const u64 __user *user, int nr)
+{
+	u64 differences = 0;
+	int i;
+
+#pragma GCC unroll 16
+	for (i = 0; i < nr; i++)
+		differences |= unsafe_difference(page[i], &user[i]);
+	return differences;
+}
+
+/* With user access begun.  False if L1's memory can't be reached. */
+static __always_inline bool unsafe_write(const u64 *page, u64 __user *user, int nr)
 {
 	int i;
 
-	for (i = 0; i < NR_WORDS; i += AT_ONCE)
-		if (unsafe_difference(page[i], &user[i]) |
-		    unsafe_difference(page[i + 1], &user[i + 1]) |
-		    unsafe_difference(page[i + 2], &user[i + 2]) |
-		    unsafe_difference(page[i + 3], &user[i + 3]) |
-		    unsafe_difference(page[i + 4], &user[i + 4]))
-			break;
-	return i;
+#pragma GCC unroll 16
+	for (i = 0; i < nr; i++)
+		unsafe_put_user(page[i], &user[i], fault);
+	return true;
+
+fault:
+	return false;
+}
+
+static __always_inline bool unsafe_update(u64 *page, const u64 __user *user, int nr, bool *changed)
+{
+	u64 value;
+	int i;
+
+	if (!unsafe_differences(page, user, nr))
+		return true;
+
+#pragma GCC unroll 16
+	for (i = 0; i < nr; i++) {
+		unsafe_get_user(value, &user[i], fault);
+		page[i] = value;
+	}
+	*changed = true;
+	return true;
+
+fault:
+	return false;
 }
 
 /* Bring L1's memory up to date.  False if it can't be reached. */
 bool kn_memory12_write(struct kvm_vcpu *vcpu, gpa_t gpa, const u64 *page)
 {
-	u64 __user *to = user_page(vcpu, gpa);
-	int first, i;
+	struct kn_user_page to = kn_find_user_page(vcpu, gpa);
+	bool all;
 
-	if (!to || !user_access_begin(to, PAGE_SIZE))
+	if (!to.words || !user_access_begin(to.words, PAGE_SIZE))
 		return false;
-	first = unsafe_find_difference(page, to);
-	for (i = first; i < NR_WORDS; i++)
-		unsafe_put_user(page[i], &to[i], fault);
+	all = unsafe_write(page, to.words, 1);
+#define PUT(first, nr) all = all && unsafe_write(&page[first], &to.words[first], nr);
+	VMCS12_RUNS(PUT)
+#undef PUT
 	user_access_end();
 
-	if (first < NR_WORDS)
-		kn_call(kvm_vcpu_mark_page_dirty)(vcpu, gpa_to_gfn(gpa));
-	return true;
-
-fault:
-	user_access_end();
-	return false;
+	if (all)
+		kn_call(mark_page_dirty_in_slot)(vcpu->kvm, to.slot, gpa_to_gfn(gpa));
+	return all;
 }
 
 /* Bring the copy up to date, if the header is as it was. */
 enum memory12_state kn_memory12_read(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *page)
 {
-	const u64 __user *from = user_page(vcpu, gpa);
-	int first, i;
-	u64 value;
+	const u64 __user *from = kn_find_user_page(vcpu, gpa).words;
+	bool changed, all;
+	u64 header;
 
 	if (!from || !user_read_access_begin(from, PAGE_SIZE))
 		return MEMORY12_UNUSABLE;
-	first = unsafe_find_difference(page, from);
-	for (i = first; i < NR_WORDS; i++) {
-		unsafe_get_user(value, &from[i], fault);
-		if (!i && (u32)value != (u32)page[0])
-			goto fault;
-		page[i] = value;
-	}
+	unsafe_get_user(header, from, fault);
+	if ((u32)header != (u32)page[0])
+		goto fault;
+	changed = header != page[0];
+	page[0] = header;
+	all = true;
+#define GET(first, nr) all = all && unsafe_update(&page[first], &from[first], nr, &changed);
+	VMCS12_RUNS(GET)
+#undef GET
 	user_read_access_end();
-	return first < NR_WORDS ? MEMORY12_CHANGED : MEMORY12_SAME;
+	if (!all)
+		return MEMORY12_UNUSABLE;
+	return changed ? MEMORY12_CHANGED : MEMORY12_SAME;
 
 fault:
 	user_read_access_end();

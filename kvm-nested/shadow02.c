@@ -93,25 +93,24 @@ void kn_shadow02_free(struct kn_vcpu *kv)
 }
 
 /*
- * One of L1's bitmaps as it is now, in the words that have bits of fields.  False
- * if there is no such memory.
+ * Bring one of L1's bitmaps, as it is now, to one of the module's, but for what
+ * @words close.  False if there is no such memory.
  */
-static bool read_l1_bitmap(struct kvm_vcpu *vcpu, enum vmcs12_field pointer, u64 *words)
+static bool load_bitmap(struct kvm_vcpu *vcpu, enum vmcs12_field pointer, const u64 *words,
+			u64 *bitmap)
 {
 	u64 gpa = vmcs12_field_read(kn_cached_vmcs12(vcpu), pointer);
-	const u64 __user *bitmap;
-	unsigned long hva;
+	const u64 __user *from = kn_find_user_page(vcpu, gpa).words;
+	u64 word;
 	int i;
 
-	hva = kn_call(kvm_vcpu_gfn_to_hva)(vcpu, gpa_to_gfn(gpa));
-	if (kvm_is_error_hva(hva))
+	if (!from || !user_read_access_begin(from, VMCS_BITMAP_SIZE))
 		return false;
-
-	bitmap = (const u64 __user *)hva;
-	if (!user_read_access_begin(bitmap, VMCS_BITMAP_SIZE))
-		return false;
-	for (i = 0; i < VMCS_BITMAP_NR_WORDS; i++)
-		unsafe_get_user(words[i], &bitmap[VMCS_BITMAP_PLACE(i)], fault);
+#pragma GCC unroll 16
+	for (i = 0; i < VMCS_BITMAP_NR_WORDS; i++) {
+		unsafe_get_user(word, &from[VMCS_BITMAP_PLACE(i)], fault);
+		bitmap[VMCS_BITMAP_PLACE(i)] = word | words[i];
+	}
 	user_read_access_end();
 	return true;
 
@@ -123,22 +122,12 @@ fault:
 /* Open what is chosen, as far as L1 does.  False if L1's bitmaps can't be read. */
 static bool load_bitmaps(struct kn_vcpu *kv, const struct kn_choice *choice)
 {
-	static const enum vmcs12_field pointers[] = {
-		[LEARN_READ] = VMCS12_VMREAD_BITMAP,
-		[LEARN_WRITE] = VMCS12_VMWRITE_BITMAP,
-	};
-	u64 words[VMCS_BITMAP_NR_WORDS];
-	int access, i;
+	u64 **bitmap = kv->shadow02->bitmap;
 
-	for (access = 0; access < LEARN_NR_ACCESSES; access++) {
-		if (!read_l1_bitmap(kv->vcpu, pointers[access], words))
-			return false;
-		for (i = 0; i < VMCS_BITMAP_NR_WORDS; i++)
-			words[i] |= choice->words[access][i];
-		vmcs_bitmap_load(kv->shadow02->bitmap[access], words);
-	}
-
-	return true;
+	return load_bitmap(kv->vcpu, VMCS12_VMREAD_BITMAP, choice->words[LEARN_READ],
+			   bitmap[LEARN_READ]) &&
+	       load_bitmap(kv->vcpu, VMCS12_VMWRITE_BITMAP, choice->words[LEARN_WRITE],
+			   bitmap[LEARN_WRITE]);
 }
 
 /* With VMCS02 current: bring what differs to the shadow VMCS.  See kn_image_write(). */

@@ -11,14 +11,39 @@
 bool kn_transition_enable = true;
 
 /* The encodings of one kind of field are two apart, from segment to segment. */
-static void read_segments(struct segments *segments)
+#define SELECTOR(i)		(GUEST_ES_SELECTOR + 2 * (i))
+#define ACCESS_RIGHTS(i)	(GUEST_ES_AR_BYTES + 2 * (i))
+
+/* Whether the segment registers are those that were valid the last time. */
+static bool are_still_valid(const struct segments *valid)
 {
+	u64 differences = 0;
+	int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < NR_SEGMENTS; i++) {
+		differences |= kn_vmcs_read(SELECTOR(i)) ^ valid->selector[i];
+		differences |= kn_vmcs_read(ACCESS_RIGHTS(i)) ^ valid->access_rights[i];
+	}
+	return !differences;
+}
+
+/* Not each time, nor is its stack frame. */
+static noinline bool are_valid(struct kn_vcpu *kv)
+{
+	struct segments segments;
 	int i;
 
 	for (i = 0; i < NR_SEGMENTS; i++) {
-		segments->selector[i] = kn_vmcs_read(GUEST_ES_SELECTOR + 2 * i);
-		segments->access_rights[i] = kn_vmcs_read(GUEST_ES_AR_BYTES + 2 * i);
+		segments.selector[i] = kn_vmcs_read(SELECTOR(i));
+		segments.access_rights[i] = kn_vmcs_read(ACCESS_RIGHTS(i));
 	}
+	if (!segments_are_valid(&segments))
+		return false;
+
+	kv->valid_segments = segments;
+	kv->had_valid_segments = true;
+	return true;
 }
 
 /*
@@ -29,7 +54,6 @@ static void read_segments(struct segments *segments)
 bool kn_transition_check_segments(struct kn_vcpu *kv, bool *valid)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
-	struct segments segments;
 
 	if (!READ_ONCE(kn_transition_enable) || !kn_in_l2(vcpu) ||
 	    !kn_in_protected_mode(vcpu) ||
@@ -38,8 +62,7 @@ bool kn_transition_check_segments(struct kn_vcpu *kv, bool *valid)
 		return false;
 	}
 
-	read_segments(&segments);
-	*valid = segments_are_valid(&segments);
+	*valid = (kv->had_valid_segments && are_still_valid(&kv->valid_segments)) || are_valid(kv);
 	kv->counters.transition_segments++;
 	return true;
 }
@@ -51,7 +74,7 @@ bool kn_transition_check_segments(struct kn_vcpu *kv, bool *valid)
  * changed since the vCPU ran for the first time.  Returns false if it has to:
  * control fields of the current VMCS change.
  */
-bool kn_transition_set_up_msrs(struct kn_vcpu *kv)
+static bool set_up_msrs(struct kn_vcpu *kv)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 	u64 efer = kn_efer(vcpu);
@@ -63,16 +86,35 @@ bool kn_transition_set_up_msrs(struct kn_vcpu *kv)
 	switched = efer != kn_host.efer;
 
 	if (!READ_ONCE(kn_transition_enable) || !kn_host.switches_efer ||
-	    kn_entry_loads_efer(vcpu) != switched || kn_exit_loads_efer(vcpu) != switched) {
-		kv->counters.transition_msrs_stock++;
+	    !!(kn_entry_controls(vcpu) & VM_ENTRY_LOAD_IA32_EFER) != switched ||
+	    kn_exit_loads_efer(vcpu) != switched)
 		return false;
-	}
 
 	if (switched)
 		kn_vmcs_write(GUEST_IA32_EFER, efer);
 	kn_set_syscall_msrs(vcpu, syscall);
 	kv->counters.transition_msrs++;
 	return true;
+}
+
+bool kn_transition_set_up_msrs(struct kn_vcpu *kv)
+{
+	bool done = set_up_msrs(kv);
+
+	if (!done)
+		kv->counters.transition_msrs_stock++;
+	return done;
+}
+
+/* The guest gets @efer. */
+void kn_transition_set_efer(struct kn_vcpu *kv, u64 efer)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+
+	kn_set_efer(vcpu, efer);
+	if (!(efer & EFER_LMA) || !(kn_entry_controls(vcpu) & VM_ENTRY_IA32E_MODE) ||
+	    !set_up_msrs(kv))
+		kn_call(vmx_set_efer)(vcpu, efer);
 }
 
 /*

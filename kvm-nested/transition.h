@@ -10,6 +10,7 @@ extern bool kn_transition_enable;
 
 bool kn_transition_check_segments(struct kn_vcpu *kv, bool *valid);
 bool kn_transition_set_up_msrs(struct kn_vcpu *kv);
+void kn_transition_set_efer(struct kn_vcpu *kv, u64 efer);
 bool kn_transition_knows_efer(struct kn_vcpu *kv, u64 efer);
 void kn_transition_efer_is_valid(struct kn_vcpu *kv, u64 efer);
 

@@ -12,6 +12,7 @@
 
 #include "kvm_intel.h"
 #include "pages.h"
+#include "segments.h"
 #include "shadow.h"
 #include "shadow02.h"
 #include "stats.h"
@@ -43,6 +44,12 @@ struct kn_vcpu {
 	struct kn_vmptr vmptr;
 	struct kn_walk walks[KN_NR_WALKS];
 	u64 valid_efer[2];		/* values that CPUID permits; 0 always is one */
+	struct segments valid_segments;	/* of an L2 */
+	bool had_valid_segments;
+	struct {			/* what L1's MMU was worked out from, and to */
+		u64 cr0, cr4, efer;
+		struct kn_mmu_role role;
+	} l1_mmu;
 };
 
 /* At a VMX-instruction exit. */

@@ -41,16 +41,21 @@ static u64 reserved_bits(struct kvm_vcpu *vcpu)
 	return GENMASK_ULL(51, PAGE_SHIFT) & ~address_bits(vcpu);
 }
 
+static bool may_walk(struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(kn_walk_enable) && !kn_in_l2(vcpu) && !kn_in_smm(vcpu) && kn_has_cr3(vcpu);
+}
+
 static bool can_be_remembered(struct kvm_vcpu *vcpu)
 {
-	return READ_ONCE(kn_walk_enable) && !kn_in_l2(vcpu) && !kn_in_smm(vcpu) &&
-	       kn_in_long_mode(vcpu) && kn_efer(vcpu) & EFER_NX && kn_linear_bits(vcpu) == 48 &&
-	       kn_has_cr3(vcpu);
+	return may_walk(vcpu) && kn_in_long_mode(vcpu) && kn_efer(vcpu) & EFER_NX &&
+	       kn_linear_bits(vcpu) == 48;
 }
 
 static bool is_valid(struct kvm_vcpu *vcpu, const struct kn_walk *walk, gva_t gva)
 {
-	return walk->nr && walk->page == (gva & PAGE_MASK) && can_be_remembered(vcpu) &&
+	/* With CR4 and EFER, the mode and the number of levels are the same. */
+	return walk->nr && walk->page == (gva & PAGE_MASK) && may_walk(vcpu) &&
 	       walk->cr3 == kn_read_cr3(vcpu) && walk->cr4 == kn_cr4(vcpu) &&
 	       walk->efer == kn_efer(vcpu) &&
 	       walk->generation == kvm_vcpu_memslots(vcpu)->generation;
@@ -81,9 +86,9 @@ fault:
 
 static const void __user *user_address(struct kvm_vcpu *vcpu, gpa_t gpa)
 {
-	unsigned long hva = kn_call(kvm_vcpu_gfn_to_hva)(vcpu, gpa_to_gfn(gpa));
+	void __user *page = kn_find_user_page(vcpu, gpa).words;
 
-	return kvm_is_error_hva(hva) ? NULL : (void __user *)hva + offset_in_page(gpa);
+	return page ? page + offset_in_page(gpa) : NULL;
 }
 
 /* Follow @gva down to an entry that maps a page.  False if it is not one to remember. */
