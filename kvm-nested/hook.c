@@ -40,12 +40,12 @@ DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, *nested_ops->set_state);
  * begins with its kvm_vcpu.
  */
 #define REDIRECTS(X)									\
-	X(kvm_intel, vmx_setup_uret_msrs, void (struct kvm_vcpu *))			\
-	X(kvm, __kvm_valid_efer, bool (struct kvm_vcpu *, u64))				\
-	X(kvm, kvm_vcpu_map, typeof(kvm_vcpu_map))					\
-	X(kvm_intel, nested_vmx_reflect_vmexit, bool (struct kvm_vcpu *))		\
-	X(kvm_intel, copy_shadow_to_vmcs12, void (struct kvm_vcpu *))			\
 	X(kvm_intel, nested_sync_vmcs12_to_shadow, void (struct kvm_vcpu *))		\
+	X(kvm_intel, nested_vmx_reflect_vmexit, bool (struct kvm_vcpu *))		\
+	X(kvm, kvm_vcpu_map, typeof(kvm_vcpu_map))					\
+	X(kvm, __kvm_valid_efer, bool (struct kvm_vcpu *, u64))				\
+	X(kvm_intel, vmx_setup_uret_msrs, void (struct kvm_vcpu *))			\
+	X(kvm_intel, copy_shadow_to_vmcs12, void (struct kvm_vcpu *))			\
 	X(kvm_intel, load_vmcs12_host_state, void (struct kvm_vcpu *, void *))		\
 	X(kvm_intel, __vmx_guest_state_valid, bool (struct kvm_vcpu *))			\
 	X(kvm, kvm_read_guest_cached, typeof(kvm_read_guest_cached))			\

@@ -14,7 +14,6 @@ void kn_image_init(struct kn_image *image, void *region)
 	memset(image, 0, sizeof(*image));
 	image->region = region;
 	image->choice = &kn_choice_nothing;
-	image->left = KN_INVALID_GPA;
 }
 
 /* With an empty shadow VMCS, a page like that at @model.  NULL if there is no memory. */
@@ -70,7 +69,7 @@ void kn_image_open(struct kn_image *image, const struct kn_choice *choice, bool 
 	image->choice = choice;
 	image->version = choice->version;
 	image->clean = clean;
-	image->left = KN_INVALID_GPA;
+	image->left = 0;
 	bitmap_and(image->known, image->known, choice->any, VMCS12_NR_FIELDS);
 	if (vmcs12_set_subtract(unknown, choice->any, image->known))
 		vmcs12_for_each_field(field, unknown) {

@@ -6,8 +6,6 @@
 #ifndef _KVM_NESTED_IMAGE_H
 #define _KVM_NESTED_IMAGE_H
 
-#include <linux/kvm_types.h>
-
 #include "habits.h"
 
 struct kn_image {
@@ -24,7 +22,7 @@ struct kn_image {
 	u64 vmcs12[VMCS12_NR_PLACES];
 	u64 written[VMCS12_NR_FIELDS];
 	bool exact;			/* the guest has written no bits that VMCS12 has not */
-	gpa_t left;			/* by which VMCS12, if any, with the same in all of them */
+	u64 left;			/* since when no open field has changed, see kn_shadow_left() */
 };
 
 static inline bool kn_image_is_open(const struct kn_image *image, const struct kn_choice *choice,

@@ -125,14 +125,28 @@ bool kn_shadow_copy_in(struct kn_vcpu *kv)
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
 		kn_shadow_exit(vcpu);
-		/* If L1 is about to leave VMCS12, that is how. */
-		if (shadow->image->exact)
-			shadow->image->left = kn_current_vmptr(vcpu);
 	}
 	local_irq_restore(flags);
 
 	changes_take_effect(kv, changed);
 	return active;
+}
+
+/*
+ * L1 leaves the current VMCS12, behind kn_shadow_copy_in(): a number for this, or 0
+ * if the shadow VMCS may have something else than VMCS12.  If L1 comes back and both
+ * still have the number, they agree.  Giving the shadow VMCS back at any moment makes
+ * it lose the number when it is taken again.
+ */
+u64 kn_shadow_left(struct kn_vcpu *kv)
+{
+	struct kn_image *image = kv->shadow.image;
+
+	if (!kv->shadow.active || !kn_shadow_is_live(kv->vcpu) || !image->exact)
+		return 0;
+
+	image->left = ++kv->shadow.departures;
+	return image->left;
 }
 
 /* VMCS12 becomes the truth for every field, until the shadow VMCS is copied out. */
@@ -175,6 +189,14 @@ void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field)
 	changes_take_effect(kv, changed);
 }
 
+static noinline void fetch_missing(struct kn_vcpu *kv, const unsigned long *wanted)
+{
+	unsigned long missing[VMCS12_SET_LONGS];
+
+	vmcs12_set_subtract(missing, wanted, kv->fresh);
+	kn_vmcs02_fetch(kv, missing);
+}
+
 /* Choose the fields of the current VMCS12 and let L1 at them, and at no others. */
 static void open_fields(struct kn_vcpu *kv)
 {
@@ -188,6 +210,10 @@ static void open_fields(struct kn_vcpu *kv)
 	choice = kn_habits_choose(&shadow->habits, vcpu, kn_current_vmptr(vcpu), !shadow->again,
 				  &kv->counters.shadow);
 	shadow->again = false;
+	/* Before VMCS12 is looked at.  Mostly L2's exit has saved them. */
+	if (*kn_vmcs12_lazy(vcpu) && !vmcs12_set_contains(kv->fresh, choice->saved))
+		fetch_missing(kv, choice->saved);
+
 	image = shadow->images[choice->number] ?: &shadow->base;
 	if (image == shadow->image && kn_image_is_open(image, choice, clean))
 		return;
@@ -212,9 +238,9 @@ static bool write_changes(struct kn_vcpu *kv)
 	bool same, all;
 	int i;
 
-	same = kv->shadow.back && image->left == kn_current_vmptr(kv->vcpu);
-	kv->shadow.back = false;
-	image->left = KN_INVALID_GPA;
+	same = kv->shadow.back && image->left == kv->shadow.back;
+	kv->shadow.back = 0;
+	image->left = 0;
 	if (same)
 		return true;
 	image->exact = true;
@@ -242,14 +268,6 @@ static void install_bitmaps(struct kn_shadow *shadow)
 	shadow->installed = true;
 }
 
-static noinline void fetch_missing(struct kn_vcpu *kv, const unsigned long *wanted)
-{
-	unsigned long missing[VMCS12_SET_LONGS];
-
-	vmcs12_set_subtract(missing, wanted, kv->fresh);
-	kn_vmcs02_fetch(kv, missing);
-}
-
 /*
  * Preemption is off, and the current VMCS is about to be entered.  Returns false
  * if the shadow VMCS is not the module's.
@@ -271,11 +289,6 @@ bool kn_shadow_copy_out(struct kn_vcpu *kv)
 
 	do {
 		open_fields(kv);
-		/* Mostly L2's exit has saved them. */
-		if (*kn_vmcs12_lazy(kv->vcpu) &&
-		    !vmcs12_set_contains(kv->fresh, shadow->image->choice->saved))
-			fetch_missing(kv, shadow->image->choice->saved);
-
 		local_irq_save(flags);
 		active = shadow->active;
 		all = !active || write_changes(kv);

@@ -17,7 +17,8 @@ struct kn_shadow {
 	u64 stock_bitmap[LEARN_NR_ACCESSES];	/* what VMCS01 referred to before */
 	u64 vmwrite_seen;	/* the number of the exit, see kn_nr_exits() */
 	bool again;	/* stale for another reason than that L1 goes on with it */
-	bool back;	/* stale because L1 has come back to a VMCS12, which is as it was */
+	u64 departures;	/* of L1 from VMCS12s, see kn_shadow_left() */
+	u64 back;	/* from this one, to a VMCS12 that is as it was then; or 0 */
 	struct kn_habits habits;
 	struct kn_image *image;	/* to which VMCS01 refers */
 	struct kn_image base;	/* KVM's own, as it is while this is not active */
@@ -39,6 +40,7 @@ const unsigned long *kn_shadow_stock_open(struct kn_vcpu *kv);
 /* shadow.c */
 void kn_shadow_prepare(struct kn_vcpu *kv);
 bool kn_shadow_copy_in(struct kn_vcpu *kv);
+u64 kn_shadow_left(struct kn_vcpu *kv);
 bool kn_shadow_copy_out(struct kn_vcpu *kv);
 void kn_shadow_l2_exit(struct kn_vcpu *kv);
 void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field);

@@ -114,6 +114,7 @@ static struct kn_vcpu *vcpu_create(struct kvm_vcpu *vcpu)
 		return NULL;
 	}
 	kn_shadow_create(kv);
+	kn_vmptr_leave(kv);	/* nothing is kept */
 
 	spin_lock(&kn_lock);
 	list_add_tail(&kv->node, &kv->vm->vcpus);

@@ -34,8 +34,9 @@ static struct kn_kept *find_kept(struct kn_vmptr *vmptr, gpa_t gpa)
 {
 	int i;
 
+#pragma GCC unroll 7
 	for (i = 0; i < KN_NR_KEPT; i++)
-		if (vmptr->kept[i].gpa == gpa && vmptr->kept[i].page)
+		if (vmptr->kept[i].gpa == gpa)
 			return &vmptr->kept[i];
 
 	return NULL;
@@ -68,6 +69,7 @@ void kn_vmptr_forget(struct kn_vcpu *kv)
 	kv->vmptr.vmcs02_owner = KN_INVALID_GPA;
 	kv->vmptr.cleared = KN_INVALID_GPA;
 	kv->vmptr.linked = KN_INVALID_GPA;
+	kv->vmptr.left = 0;
 }
 
 /* Whether it is for stock KVM in any case. */
@@ -124,8 +126,12 @@ static bool release_current(struct kn_vcpu *kv)
 	struct kvm_vcpu *vcpu = kv->vcpu;
 
 	kn_vmcs02_complete(kv);
-	return kn_shadow_copy_in(kv) &&
-	       kn_memory12_write(vcpu, kn_current_vmptr(vcpu), kn_cached_vmcs12(vcpu));
+	if (!kn_shadow_copy_in(kv) ||
+	    !kn_memory12_write(vcpu, kn_current_vmptr(vcpu), kn_cached_vmcs12(vcpu)))
+		return false;
+
+	kv->vmptr.left = kn_shadow_left(kv);
+	return true;
 }
 
 /* With interrupts off: KVM's page and the kept one change places. */
@@ -150,8 +156,10 @@ static void swap_pages(struct kn_vcpu *kv, struct kn_kept *kept)
 	kept->page = page;
 	kept->gpa = gpa;
 	kept->dirty = dirty;
+	kept->left = vmptr->left;
 	kept->used = ++vmptr->clock;
 	vmptr->cleared = KN_INVALID_GPA;
+	vmptr->left = 0;
 }
 
 /* Make the kept VMCS12 the current one. */
@@ -208,6 +216,7 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 	struct kn_kept *kept;
 	gpa_t gpa;
 	bool dirty;
+	u64 left;
 	int r;
 
 	r = read_pointer(kv, &gpa);
@@ -233,8 +242,9 @@ int kn_vmptrld_insn(struct kn_vcpu *kv)
 		return leave_to_stock(kv);
 	}
 
+	left = kept->left;
 	make_current(kv, kept, dirty || state == MEMORY12_CHANGED);
-	kv->shadow.back = state == MEMORY12_SAME;
+	kv->shadow.back = state == MEMORY12_SAME ? left : 0;
 	kn_shadow_prepare(kv);
 	kv->counters.vmptr_kept++;
 	return kn_insn_succeed(vcpu);
@@ -321,6 +331,7 @@ void kn_vmptr_leave(struct kn_vcpu *kv)
 	for (i = 0; i < KN_NR_KEPT; i++) {
 		kfree(kv->vmptr.kept[i].page);
 		kv->vmptr.kept[i].page = NULL;
+		kv->vmptr.kept[i].gpa = KN_INVALID_GPA;
 		kv->vmptr.kept[i].used = 0;
 	}
 	kn_vmptr_forget(kv);

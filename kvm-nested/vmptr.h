@@ -15,6 +15,7 @@ struct kn_kept {
 	void *page;		/* what KVM had it in; NULL, or as KVM allocates it */
 	u64 used;		/* when last */
 	bool dirty;		/* as KVM had it; false only as long as VMCS02 is its */
+	u64 left;		/* see kn_shadow_left() */
 };
 
 struct kn_vmptr {
@@ -22,6 +23,7 @@ struct kn_vmptr {
 	u64 clock;
 	gpa_t cleared;		/* whose is KVM's page after a VMCLEAR, with no current VMCS */
 	bool cleared_dirty;
+	u64 left;		/* what kn_shadow_left() said of KVM's page; 0 before it is asked */
 	gpa_t vmcs02_owner;	/* whose VMCS02 is, if anybody's */
 	gpa_t linked;		/* whose is KVM's copy of an L2's shadow VMCS12 */
 };
