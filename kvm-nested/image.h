@@ -22,7 +22,7 @@ struct kn_image {
 	u64 vmcs12[VMCS12_NR_PLACES];
 	u64 written[VMCS12_NR_FIELDS];
 	bool exact;			/* the guest has written no bits that VMCS12 has not */
-	u64 left;			/* since when no open field has changed, see kn_shadow_left() */
+	u64 left;			/* see kn_shadow_left(); 0 once it may have changed */
 };
 
 static inline bool kn_image_is_open(const struct kn_image *image, const struct kn_choice *choice,

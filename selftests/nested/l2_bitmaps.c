@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Verify that L1's VMREAD and VMWRITE bitmaps decide about each access of its L2, wherever they are
- * and whatever is in them: bits for each half of a 64-bit field, bits that no field has, one page for
- * both, a page that is a VMCS as well, and no memory; also once the module lets the processor do
- * what is not to exit.
+ * and whatever is in them: bits for each half of a 64-bit field, bits that no field has, one page
+ * for both, a page that is a VMCS as well, and no memory; also once the module lets the processor
+ * do what is not to exit.
  */
 #include "l2.h"
 #include "shadow.h"
