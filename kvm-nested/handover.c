@@ -124,7 +124,7 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 	vmcs_bitmap_init(shadow->bitmap[LEARN_READ]);
 	vmcs_bitmap_init(shadow->bitmap[LEARN_WRITE]);
 	kn_image_init(&shadow->base, kn_shadow_vmcs(vcpu));
-	/* Giving them back may have interrupted their being opened. */
+	/* They may be from another VMX operation, or not have been written once opened. */
 	for (i = 0; i < LEARN_NR_SETS; i++)
 		kn_image_forget(shadow->images[i]);
 	shadow->active = true;
@@ -139,16 +139,12 @@ void kn_shadow_leave(struct kn_vcpu *kv)
 {
 	struct kn_shadow *shadow = &kv->shadow;
 	unsigned long flags;
-	int i;
 
 	local_irq_save(flags);
 	remove_bitmaps(shadow);
 	kn_shadow_use(kv, &shadow->base);
 	shadow->active = false;
 	local_irq_restore(flags);
-
-	for (i = 0; i < LEARN_NR_SETS; i++)
-		kn_image_forget(shadow->images[i]);
 }
 
 /* The vCPU dies. */

@@ -213,11 +213,11 @@ static inline u32 kn_entry_controls(struct kvm_vcpu *vcpu)
 	return *kn_member(controls, vmcs_controls_shadow, vm_entry, u32);
 }
 
-static inline bool kn_exit_loads_efer(struct kvm_vcpu *vcpu)
+static inline u32 kn_exit_controls(struct kvm_vcpu *vcpu)
 {
 	void *controls = *kn_current_vmcs(vcpu) + KN_OFFSET_loaded_vmcs_controls_shadow;
 
-	return *kn_member(controls, vmcs_controls_shadow, vm_exit, u32) & VM_EXIT_LOAD_IA32_EFER;
+	return *kn_member(controls, vmcs_controls_shadow, vm_exit, u32);
 }
 
 /* The CPU where the VMCS is active, -1 if nowhere. */

@@ -189,14 +189,6 @@ void kn_shadow_fetch(struct kn_vcpu *kv, enum vmcs12_field field)
 	changes_take_effect(kv, changed);
 }
 
-static noinline void fetch_missing(struct kn_vcpu *kv, const unsigned long *wanted)
-{
-	unsigned long missing[VMCS12_SET_LONGS];
-
-	vmcs12_set_subtract(missing, wanted, kv->fresh);
-	kn_vmcs02_fetch(kv, missing);
-}
-
 /* Choose the fields of the current VMCS12 and let L1 at them, and at no others. */
 static void open_fields(struct kn_vcpu *kv)
 {
@@ -212,7 +204,7 @@ static void open_fields(struct kn_vcpu *kv)
 	shadow->again = false;
 	/* Before VMCS12 is looked at.  Mostly L2's exit has saved them. */
 	if (*kn_vmcs12_lazy(vcpu) && !vmcs12_set_contains(kv->fresh, choice->saved))
-		fetch_missing(kv, choice->saved);
+		kn_vmcs02_fetch(kv, choice->saved);
 
 	image = shadow->images[choice->number] ?: &shadow->base;
 	if (image == shadow->image && kn_image_is_open(image, choice, clean))

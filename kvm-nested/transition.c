@@ -87,7 +87,7 @@ static bool set_up_msrs(struct kn_vcpu *kv)
 
 	if (!READ_ONCE(kn_transition_enable) || !kn_host.switches_efer ||
 	    !!(kn_entry_controls(vcpu) & VM_ENTRY_LOAD_IA32_EFER) != switched ||
-	    kn_exit_loads_efer(vcpu) != switched)
+	    !!(kn_exit_controls(vcpu) & VM_EXIT_LOAD_IA32_EFER) != switched)
 		return false;
 
 	if (switched)

@@ -82,22 +82,22 @@ static void visit(struct kn_vcpu *kv, const unsigned long *fields,
 	bitmap_or(kv->fresh, kv->fresh, fields, VMCS12_NR_FIELDS);
 }
 
-/* With VMCS01 current: bring @fields from VMCS02 to VMCS12. */
+/* With VMCS01 current: bring what VMCS12 is missing of @fields, which are lazily kept. */
 void kn_vmcs02_fetch(struct kn_vcpu *kv, const unsigned long *fields)
 {
-	visit(kv, fields, kn_vmcs_save);
+	unsigned long missing[VMCS12_SET_LONGS];
+
+	vmcs12_set_subtract(missing, fields, kv->fresh);
+	visit(kv, missing, kn_vmcs_save);
 }
 
 /* With VMCS01 current: bring all that is missing, so that VMCS12 may become dirty. */
 void kn_vmcs02_complete(struct kn_vcpu *kv)
 {
-	unsigned long missing[VMCS12_SET_LONGS];
-
 	if (!*kn_vmcs12_lazy(kv->vcpu))
 		return;
 
-	vmcs12_set_subtract(missing, kn_classes.lazy, kv->fresh);
-	kn_vmcs02_fetch(kv, missing);
+	kn_vmcs02_fetch(kv, kn_classes.lazy);
 	*kn_vmcs12_lazy(kv->vcpu) = false;
 }
 
