@@ -212,8 +212,7 @@ int main(int argc, char *argv[])
 
 	kn_begin();
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	msr_list = (void *)vm_vaddr_alloc_page(vm);
-	msr_list_gpa = addr_gva2gpa(vm, (vm_vaddr_t)msr_list);
+	msr_list = kn_alloc_page(vm, &msr_list_gpa);
 	sync_global_to_guest(vm, msr_list);
 	sync_global_to_guest(vm, msr_list_gpa);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)

@@ -98,11 +98,6 @@ static void use_bitmaps(const void *read, uint64_t read_gpa, const void *write, 
 	vmwrite(VMWRITE_BITMAP, write_gpa);
 }
 
-static void set_bit_of(uint8_t *bitmap, uint32_t encoding)
-{
-	bitmap[encoding / 8] |= 1 << encoding % 8;
-}
-
 static void use_own_pages(struct vmx_pages *vmx)
 {
 	memset(vmx->vmread, 0, PAGE_SIZE);
@@ -110,27 +105,26 @@ static void use_own_pages(struct vmx_pages *vmx)
 	use_bitmaps(vmx->vmread, vmx->vmread_gpa, vmx->vmwrite, vmx->vmwrite_gpa);
 }
 
-/* One after the other, each followed by bitmaps that let everything through. */
+/* One after the other, now and then bitmaps that let everything through. */
 static void run_kinds(struct vmx_pages *vmx)
 {
 	use_own_pages(vmx);
-	set_bit_of(vmx->vmread, TSC_OFFSET);
-	set_bit_of(vmx->vmwrite, TSC_OFFSET_HALF);
+	kn_bitmap_set(vmx->vmread, TSC_OFFSET, true);
+	kn_bitmap_set(vmx->vmwrite, TSC_OFFSET_HALF, true);
 	run_l2(KN_SITE("each half of a 64-bit field has its bit"));
 
 	use_own_pages(vmx);
 	memset(vmx->vmread, 0xff, PAGE_SIZE);
 	memset(vmx->vmwrite, 0xff, PAGE_SIZE);
 	for (unsigned int i = 0; i < NR_ACCESSES; i++) {
-		uint32_t field = accesses[i].field;
-		uint8_t *bitmap = accesses[i].write ? vmx->vmwrite : vmx->vmread;
+		void *bitmap = accesses[i].write ? vmx->vmwrite : vmx->vmread;
 
-		bitmap[field / 8] &= ~(1 << field % 8);
+		kn_bitmap_set(bitmap, accesses[i].field, false);
 	}
 	run_l2(KN_SITE("other fields' bits do not matter"));
 
 	use_own_pages(vmx);
-	set_bit_of(vmx->vmread, GUEST_RSP);
+	kn_bitmap_set(vmx->vmread, GUEST_RSP, true);
 	use_bitmaps(vmx->vmread, vmx->vmread_gpa, vmx->vmread, vmx->vmread_gpa);
 	run_l2(KN_SITE("one page can be both"));
 
@@ -143,8 +137,8 @@ static void run_kinds(struct vmx_pages *vmx)
 	run_l2(KN_SITE("all VMWRITEs exit by a bitmap in no memory"));
 
 	/* The first of these bits is in a field, the second behind all of them. */
-	set_bit_of(vmx->shadow_vmcs, GUEST_ES_SELECTOR);
-	set_bit_of(vmx->shadow_vmcs, EXCEPTION_BITMAP);
+	kn_bitmap_set(vmx->shadow_vmcs, GUEST_ES_SELECTOR, true);
+	kn_bitmap_set(vmx->shadow_vmcs, EXCEPTION_BITMAP, true);
 	use_bitmaps(vmx->shadow_vmcs, vmx->shadow_vmcs_gpa, vmx->shadow_vmcs, vmx->shadow_vmcs_gpa);
 	run_l2(KN_SITE("the shadow VMCS can be a bitmap as well"));
 	use_bitmaps(vmx->vmcs, vmx->vmcs_gpa, vmx->vmread, vmx->vmread_gpa);
@@ -160,9 +154,7 @@ static void l1_guest_code(struct vmx_pages *vmx)
 
 	kn_l1_setup(vmx, l2_guest_code, &l2_stack[KN_L2_STACK_SIZE]);
 	vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
-	vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa);
-	vmwrite(SECONDARY_VM_EXEC_CONTROL,
-		vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
+	kn_l1_shadow_for_l2(vmx);
 	use_own_pages(vmx);
 	for (unsigned int i = 0; i < NR_WARM_UP; i++)
 		run_l2(KN_SITE("nothing exits"));
@@ -180,8 +172,7 @@ int main(int argc, char *argv[])
 	kn_set_learning("1", "150", "1000000");
 	kn_parameter_set("shadow_l2", "1");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	TEST_REQUIRE(vcpu_get_msr(vcpu, MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
-		     SECONDARY_EXEC_SHADOW_VMCS);
+	kn_require_l2_shadowing(vcpu);
 	kn_run(vcpu);
 
 	KN_SHADOW_COUNTED(vm, "shadow_l2.joined", 5);

@@ -138,17 +138,12 @@ static void edit_in_memory(struct shadow *shadow, uint64_t seed)
 	}
 }
 
-static void set_bit_of(uint8_t *bitmap, uint32_t field, bool set)
-{
-	bitmap[field / 8] = (bitmap[field / 8] & ~(1 << field % 8)) | set << field % 8;
-}
-
 static void close_field(bool read, bool write)
 {
 	no_read = read;
 	no_write = write;
-	set_bit_of(vmx->vmread, fields[CLOSED], read);
-	set_bit_of(vmx->vmwrite, fields[CLOSED], write);
+	kn_bitmap_set(vmx->vmread, fields[CLOSED], read);
+	kn_bitmap_set(vmx->vmwrite, fields[CLOSED], write);
 }
 
 static void l2_forbidden(void)
@@ -207,10 +202,7 @@ static void l1_guest_code(struct vmx_pages *pages)
 	shadows[0].gpa = vmx->shadow_vmcs_gpa;
 	setup_shadow(&shadows[0], 1);
 	setup_shadow(&shadows[1], 2);
-	vmwrite(VMREAD_BITMAP, vmx->vmread_gpa);
-	vmwrite(VMWRITE_BITMAP, vmx->vmwrite_gpa);
-	vmwrite(SECONDARY_VM_EXEC_CONTROL,
-		vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
+	kn_l1_shadow_for_l2(vmx);
 
 	link_to(&shadows[0]);
 	for (unsigned int i = 0; i < NR_WARM_UP; i++)
@@ -252,17 +244,13 @@ int main(int argc, char *argv[])
 	struct kvm_vcpu *vcpu;
 	uint64_t traps, more;
 	struct kvm_vm *vm;
-	vm_vaddr_t region;
 
 	kn_begin();
 	kn_set_learning("1", "150", "1000000");
 	kn_parameter_set("shadow_l2", "1");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	TEST_REQUIRE(vcpu_get_msr(vcpu, MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
-		     SECONDARY_EXEC_SHADOW_VMCS);
-	region = vm_vaddr_alloc_page(vm);
-	shadows[1].region = (uint8_t *)region;
-	shadows[1].gpa = addr_gva2gpa(vm, region);
+	kn_require_l2_shadowing(vcpu);
+	shadows[1].region = kn_alloc_page(vm, &shadows[1].gpa);
 	sync_global_to_guest(vm, shadows);
 
 	kn_expect_at(stages, "stage", kn_run(vcpu), STAGE_LEARNT, 0);

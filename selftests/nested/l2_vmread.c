@@ -93,16 +93,11 @@ static void l2_guest_code(void)
 	asm volatile("vmcall");
 }
 
-static void make_exit(uint8_t *bitmap, uint32_t field)
-{
-	bitmap[field / 8] |= 1 << field % 8;
-}
-
 static void setup_shadow(struct vmx_pages *vmx)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(exiting); i++) {
-		make_exit(vmx->vmread, exiting[i]);
-		make_exit(vmx->vmwrite, exiting[i]);
+		kn_bitmap_set(vmx->vmread, exiting[i], true);
+		kn_bitmap_set(vmx->vmwrite, exiting[i], true);
 	}
 
 	/* With the library's mask and match the page faults of L2 would exit. */
@@ -116,11 +111,7 @@ static void setup_shadow(struct vmx_pages *vmx)
 	GUEST_ASSERT(kn_vmclear(vmx->shadow_vmcs_gpa) == VM_SUCCEED);
 	GUEST_ASSERT(kn_vmptrld(vmx->vmcs_gpa) == VM_SUCCEED);
 
-	vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa);
-	vmwrite(VMREAD_BITMAP, vmx->vmread_gpa);
-	vmwrite(VMWRITE_BITMAP, vmx->vmwrite_gpa);
-	vmwrite(SECONDARY_VM_EXEC_CONTROL,
-		vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
+	kn_l1_shadow_for_l2(vmx);
 }
 
 static void check_shadow(struct vmx_pages *vmx)
@@ -193,8 +184,7 @@ int main(int argc, char *argv[])
 
 	kn_begin();
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	TEST_REQUIRE(vcpu_get_msr(vcpu, MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
-		     SECONDARY_EXEC_SHADOW_VMCS);
+	kn_require_l2_shadowing(vcpu);
 	kn_run(vcpu);
 
 	KN_COUNTED(vm, "l2exit.VMREAD.l1", 4);

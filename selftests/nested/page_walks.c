@@ -201,12 +201,8 @@ int main(int argc, char *argv[])
 {
 	kn_begin();
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	for (unsigned int i = 0; i < NR_VMCSS; i++) {
-		vm_vaddr_t page = vm_vaddr_alloc_page(vm);
-
-		vmcs[i] = (uint8_t *)page;
-		vmcs_gpa[i] = addr_gva2gpa(vm, page);
-	}
+	for (unsigned int i = 0; i < NR_VMCSS; i++)
+		vmcs[i] = kn_alloc_page(vm, &vmcs_gpa[i]);
 	sync_global_to_guest(vm, vmcs);
 	sync_global_to_guest(vm, vmcs_gpa);
 

@@ -204,10 +204,8 @@ int main(int argc, char *argv[])
 	vm = kn_vm_create(&vcpu, l1_guest_code);
 	maxphyaddr = vm->pa_bits;
 	sync_global_to_guest(vm, maxphyaddr);
-	for (int i = 0; i < NR_VMCS; i++) {
-		vmcs_gva[i] = (void *)vm_vaddr_alloc_page(vm);
-		vmcs_gpa[i] = addr_gva2gpa(vm, (vm_vaddr_t)vmcs_gva[i]);
-	}
+	for (int i = 0; i < NR_VMCS; i++)
+		vmcs_gva[i] = kn_alloc_page(vm, &vmcs_gpa[i]);
 	sync_global_to_guest(vm, vmcs_gva);
 	sync_global_to_guest(vm, vmcs_gpa);
 

@@ -208,12 +208,8 @@ int main(int argc, char *argv[])
 	kn_begin();
 	kn_set_learning("1", "64", "16");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	for (unsigned int i = 1; i < NR_VMCSS; i++) {
-		vm_vaddr_t region = vm_vaddr_alloc_page(vm);
-
-		vmcss[i].region = (uint8_t *)region;
-		vmcss[i].gpa = addr_gva2gpa(vm, region);
-	}
+	for (unsigned int i = 1; i < NR_VMCSS; i++)
+		vmcss[i].region = kn_alloc_page(vm, &vmcss[i].gpa);
 	sync_global_to_guest(vm, vmcss);
 
 	for (unsigned int stage = 1; stage <= NR_STAGES; stage++) {

@@ -102,16 +102,12 @@ int main(int argc, char *argv[])
 {
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
-	vm_vaddr_t region;
 
 	kn_begin();
 	kn_set_learning("1", "150", "1000000");
 	vm = kn_vm_create(&vcpu, l1_guest_code);
-	for (unsigned int i = 0; i < NR_VMCSS; i++) {
-		region = vm_vaddr_alloc_page(vm);
-		vmcss[i].region = (uint8_t *)region;
-		vmcss[i].gpa = addr_gva2gpa(vm, region);
-	}
+	for (unsigned int i = 0; i < NR_VMCSS; i++)
+		vmcss[i].region = kn_alloc_page(vm, &vmcss[i].gpa);
 	sync_global_to_guest(vm, vmcss);
 
 	KN_CHECK_EQ("L1 comes to its loop", kn_run(vcpu), STAGE_LEARNT);

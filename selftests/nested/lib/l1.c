@@ -58,6 +58,29 @@ struct kvm_vm *kn_vm_create(struct kvm_vcpu **vcpu, void *l1_guest_code)
 	return vm;
 }
 
+void *kn_alloc_page(struct kvm_vm *vm, uint64_t *gpa)
+{
+	vm_vaddr_t page = vm_vaddr_alloc_page(vm);
+
+	*gpa = addr_gva2gpa(vm, page);
+	return (void *)page;
+}
+
+void kn_require_l2_shadowing(struct kvm_vcpu *vcpu)
+{
+	TEST_REQUIRE(vcpu_get_msr(vcpu, MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
+		     SECONDARY_EXEC_SHADOW_VMCS);
+}
+
+void kn_l1_shadow_for_l2(struct vmx_pages *vmx)
+{
+	vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa);
+	vmwrite(VMREAD_BITMAP, vmx->vmread_gpa);
+	vmwrite(VMWRITE_BITMAP, vmx->vmwrite_gpa);
+	vmwrite(SECONDARY_VM_EXEC_CONTROL,
+		vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
+}
+
 void kn_l1_setup(struct vmx_pages *vmx, void *l2_guest_code, void *l2_stack)
 {
 	GUEST_ASSERT(prepare_for_vmx_operation(vmx));

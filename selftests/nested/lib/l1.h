@@ -62,8 +62,25 @@ struct kvm_vcpu *kn_restore(struct kvm_vm *vm, struct kvm_vcpu *vcpu);
 /* Routes @vm's exceptions to kn_fault; kn_vm_create() has done it already. */
 void kn_fault_init(struct kvm_vm *vm, struct kvm_vcpu *vcpu);
 
+/* A page more for the L1 of @vm: where L1 sees it, and in @gpa where it is. */
+void *kn_alloc_page(struct kvm_vm *vm, uint64_t *gpa);
+
+/* Ends the test, as skipped, if @vcpu's L1 can't give its L2 a shadow VMCS. */
+void kn_require_l2_shadowing(struct kvm_vcpu *vcpu);
+
 /* Enters VMX operation with @vmx's current VMCS ready to launch @l2_guest_code. */
 void kn_l1_setup(struct vmx_pages *vmx, void *l2_guest_code, void *l2_stack);
+
+/* Gives L2 @vmx's shadow VMCS and bitmaps. */
+void kn_l1_shadow_for_l2(struct vmx_pages *vmx);
+
+/* Sets or clears the bit of @encoding in a VMREAD or VMWRITE bitmap. */
+static inline void kn_bitmap_set(void *bitmap, uint32_t encoding, bool set)
+{
+	uint8_t *byte = (uint8_t *)bitmap + encoding / 8;
+
+	*byte = (*byte & ~(1 << encoding % 8)) | set << encoding % 8;
+}
 
 /* The outcome of an instruction that left RFLAGS @rflags, or took the fault in kn_fault. */
 static inline uint64_t kn_outcome(uint64_t rflags)

@@ -153,13 +153,8 @@ void kn_rounds_guest_code(struct kn_rounds *rounds)
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
 		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
 	rounds->shadows = rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 & SECONDARY_EXEC_SHADOW_VMCS;
-	if (rounds->shadows) {
-		vmwrite(VMREAD_BITMAP, vmx->vmread_gpa);
-		vmwrite(VMWRITE_BITMAP, vmx->vmwrite_gpa);
-		vmwrite(VMCS_LINK_POINTER, vmx->shadow_vmcs_gpa);
-		vmwrite(SECONDARY_VM_EXEC_CONTROL,
-			vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_SHADOW_VMCS);
-	}
+	if (rounds->shadows)
+		kn_l1_shadow_for_l2(vmx);
 	*(uint32_t *)vmx->shadow_vmcs = vmcs_revision() | (rounds->shadows ? BIT(31) : 0);
 	GUEST_ASSERT(kn_vmclear(vmx->shadow_vmcs_gpa) == VM_SUCCEED);
 
