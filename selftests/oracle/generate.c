@@ -272,9 +272,9 @@ static void add_favourite(void)
 		}
 }
 
-static void add_run(void)
+static void add_run_of(unsigned int block)
 {
-	unsigned int block = pick(&g.dice, NR_L2_BLOCKS), exits = 1 + pick(&g.dice, 6);
+	unsigned int exits = 1 + pick(&g.dice, 6);
 	bool here = percent(&g.dice, 10);
 	struct op *op = new_op(OP_RUN, "run L2 %s %#lx, for %u exits",
 			       here ? "where it is, not" : "at", l2_block(block), exits);
@@ -284,6 +284,11 @@ static void add_run(void)
 	op->address = block;
 	if (percent(&g.dice, 10))
 		op->flags |= percent(&g.dice, 50) ? OP_LAUNCH : OP_RESUME;
+}
+
+static void add_run(void)
+{
+	add_run_of(pick(&g.dice, NR_L2_BLOCKS));
 }
 
 static void add_repeat(unsigned int first, unsigned int times)
@@ -488,6 +493,23 @@ static struct op *add_poke(uint64_t address, uint64_t value, const char *what)
 	return op;
 }
 
+/* What L2 has done without exits by now, maybe, is L1's again. */
+static void add_closing(void)
+{
+	const struct l2_access *access = l2_any_access(&g.dice);
+	uint64_t word;
+
+	if (!access)
+		return;
+	word = PAGE_AT(access->write ? P_VMWRITE_BITMAP : P_VMREAD_BITMAP) +
+	       (access->encoding & 0x7fff) / 64 * 8;
+	add_poke(word, 0, "bitmap opened");
+	add_run_of(access->block);
+	add_run_of(access->block);
+	add_poke(word, ~0ull, "bitmap closed");
+	add_run_of(access->block);
+}
+
 /* Something that L1 keeps in memory for the processor. */
 static void add_memory_change(void)
 {
@@ -515,6 +537,10 @@ static void add_memory_change(void)
 			 "EPT12 directory entry");
 		break;
 	case 5:
+		if (percent(&g.dice, 50)) {
+			add_closing();
+			break;
+		}
 		add_poke(PAGE_AT(P_MSR_BITMAP + pick(&g.dice, 5)) + 8 * pick(&g.dice, 512),
 			 percent(&g.dice, 50) ? roll(&g.dice) : -(uint64_t)pick(&g.dice, 2),
 			 "bitmap");

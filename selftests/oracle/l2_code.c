@@ -19,6 +19,9 @@ static char text[NR_L2_BLOCKS][NR_SLOTS][80];
 #define NR_OFTEN_USED	6
 static unsigned int often_used[NR_OFTEN_USED];
 
+static struct l2_access accesses[NR_L2_BLOCKS * NR_SLOTS];
+static unsigned int nr_accesses;
+
 static const uint32_t msrs[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_SYSCALL_MASK,
 	MSR_EFER, MSR_IA32_CR_PAT, MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
@@ -106,7 +109,13 @@ static void read_cr4(char *name)
 	sprintf(name, "MOV from CR4");
 }
 
-static void vmcs_access(struct dice *dice, char *name)
+/* NULL if there is none. */
+const struct l2_access *l2_any_access(struct dice *dice)
+{
+	return nr_accesses ? &accesses[pick(dice, nr_accesses)] : NULL;
+}
+
+static void vmcs_access(struct dice *dice, unsigned int block, char *name)
 {
 	unsigned int often = often_used[pick(dice, NR_OFTEN_USED)];
 	const struct kn_field *field = &kn_fields[percent(dice, 60) ? often :
@@ -124,6 +133,7 @@ static void vmcs_access(struct dice *dice, char *name)
 	BYTES("\x0f");
 	byte(write ? 0x79 : 0x78);
 	byte((in_register ? 0xc0 : 0) | RAX << 3 | RBX);
+	accesses[nr_accesses++] = (struct l2_access){ block, encoding, write };
 }
 
 static void port(struct dice *dice, char *name)
@@ -230,7 +240,7 @@ static void segment_load(struct dice *dice, char *name)
 	sprintf(name, "MOV %#x to segment %u", selector, segment);
 }
 
-static void make_insn(struct dice *dice, char *name)
+static void make_insn(struct dice *dice, unsigned int block, char *name)
 {
 	uint32_t msr;
 
@@ -263,7 +273,7 @@ static void make_insn(struct dice *dice, char *name)
 	case 23 ... 25:
 		if (exclude_vmcs_access())
 			break;
-		vmcs_access(dice, name);
+		vmcs_access(dice, block, name);
 		break;
 	case 11 ... 12:
 		port(dice, name);
@@ -283,6 +293,7 @@ uint64_t l2_block(unsigned int block)
 
 void l2_code_make(struct dice *dice)
 {
+	nr_accesses = 0;
 	for (unsigned int i = 0; i < NR_OFTEN_USED; i++)
 		often_used[i] = pick(dice, KN_NR_FIELDS);
 
@@ -303,7 +314,7 @@ void l2_code_make(struct dice *dice)
 				else if (!slot && percent(dice, 50))
 					segment_load(dice, text[block][slot]);
 				else
-					make_insn(dice, text[block][slot]);
+					make_insn(dice, block, text[block][slot]);
 				byte(0xeb);
 				byte(L2_SLOT_SIZE - (end + 1 - start));
 			} else {

@@ -84,12 +84,20 @@ void encode_register(struct op *op, const struct insn *insn, unsigned int reg);
 void encode_bytes(struct op *op, const void *bytes, unsigned int length);
 void encode_slot(const struct op *op, unsigned int slot);
 
+/* A VMREAD or VMWRITE of L2. */
+struct l2_access {
+	unsigned int block;
+	uint64_t encoding;
+	bool write;
+};
+
 /* l2_code.c: what L2 executes. */
 #define L2_BLOCK_SIZE	512
 #define L2_SLOT_SIZE	64
 #define NR_L2_BLOCKS	16
 void l2_code_make(struct dice *dice);
 uint64_t l2_block(unsigned int block);
+const struct l2_access *l2_any_access(struct dice *dice);
 void l2_code_show(unsigned int block);
 
 /* generate.c */
