@@ -29,11 +29,16 @@ static inline void ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs
 	ftrace_instruction_pointer_set(fregs, ip);
 }
 
-/* The callers want the first argument only. */
+/* The callers want one of the first three. */
 static inline unsigned long ftrace_regs_get_argument(struct ftrace_regs *fregs, unsigned int n)
 {
-	return fregs->regs.di;
+	return n == 0 ? fregs->regs.di : n == 1 ? fregs->regs.si : fregs->regs.dx;
 }
+#endif
+
+/* Address spaces of a VM: SMM has one of its own. */
+#ifndef KVM_ADDRESS_SPACE_NUM
+#define KVM_ADDRESS_SPACE_NUM KVM_MAX_NR_ADDRESS_SPACES
 #endif
 
 /* Linear address masking: a kernel that has no name for it keeps the bit reserved. */

@@ -21,6 +21,7 @@
 #include "redirect.h"
 #include "transition.h"
 #include "vcpu.h"
+#include "vept.h"
 #include "vmaccess.h"
 
 /* The displaced functions. */
@@ -31,6 +32,7 @@ KN_INSNS(X)
 
 static struct kvm_x86_nested_ops *nested_ops;
 
+DEFINE_STATIC_CALL_NULL(kn_handle_ept_violation, kn_exit_handler_fn);
 DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, *nested_ops->get_state);
 DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, *nested_ops->set_state);
 
@@ -43,6 +45,7 @@ DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, *nested_ops->set_state);
 	X(kvm_intel, nested_sync_vmcs12_to_shadow, void (struct kvm_vcpu *))		\
 	X(kvm_intel, nested_vmx_reflect_vmexit, bool (struct kvm_vcpu *))		\
 	X(kvm, kvm_vcpu_map, typeof(kvm_vcpu_map))					\
+	X(kvm_intel, vmx_load_mmu_pgd, void (struct kvm_vcpu *, hpa_t, int))		\
 	X(kvm, __kvm_valid_efer, bool (struct kvm_vcpu *, u64))				\
 	X(kvm_intel, vmx_setup_uret_msrs, void (struct kvm_vcpu *))			\
 	X(kvm_intel, copy_shadow_to_vmcs12, void (struct kvm_vcpu *))			\
@@ -82,6 +85,10 @@ static __always_inline int run_engine(struct kn_vcpu *kv, enum kn_insn insn)
 	case KN_INSN_VMLAUNCH:
 	case KN_INSN_VMRESUME:
 		kn_vmptr_entry(kv);
+		kn_vept_enter(kv);
+		return KN_STOCK;
+	case KN_INSN_INVEPT:
+		kn_vept_invept(kv);
 		return KN_STOCK;
 	default:
 		return KN_STOCK;
@@ -155,6 +162,28 @@ static int hook_##handler(struct kvm_vcpu *vcpu)		\
 
 KN_INSNS(X)
 #undef X
+
+static int hook_handle_ept_violation(struct kvm_vcpu *vcpu)
+{
+	struct kn_vcpu *kv;
+	int r = KN_STOCK;
+	int idx;
+
+	if (!kn_in_l2(vcpu))
+		return static_call(kn_handle_ept_violation)(vcpu);
+
+	idx = srcu_read_lock(&kn_srcu);
+	kv = kn_vcpu_find(vcpu);
+	if (kv)
+		r = kn_vept_violation(kv);
+	if (r == KN_STOCK) {
+		r = static_call(kn_handle_ept_violation)(vcpu);
+		if (kv && !kn_in_l2(vcpu))
+			kn_vept_reflected(kv);
+	}
+	srcu_read_unlock(&kn_srcu, idx);
+	return r;
+}
 
 static int hook_get_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state __user *state,
 				 unsigned int size)
@@ -262,6 +291,20 @@ static int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_m
 	rcu_read_unlock();
 
 	return mapped ? 0 : map_displaced(vcpu, gfn, map);
+}
+
+/* The current VMCS gets a root.  May sleep. */
+static void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
+{
+	struct kn_vcpu *kv;
+	int idx;
+
+	idx = srcu_read_lock(&kn_srcu);
+	static_call(kn_vmx_load_mmu_pgd)(vcpu, root, level);
+	kv = kn_vcpu_find(vcpu);
+	if (kv)
+		kn_vept_load(kv);
+	srcu_read_unlock(&kn_srcu, idx);
 }
 
 /* Whether the guest, which is no unrestricted one, may run as it is. */
@@ -381,6 +424,7 @@ static struct kn_swap insn_swaps[] = {
 #undef X
 };
 
+static struct kn_swap ept_violation_swap = SWAP(handle_ept_violation, hook_handle_ept_violation);
 static struct kn_swap get_state_swap = SWAP(vmx_get_nested_state, hook_get_nested_state);
 static struct kn_swap set_state_swap = SWAP(vmx_set_nested_state, hook_set_nested_state);
 
@@ -390,6 +434,7 @@ static void detach_swaps(void)
 
 	kn_swap_out(&set_state_swap);
 	kn_swap_out(&get_state_swap);
+	kn_swap_out(&ept_violation_swap);
 	for (i = 0; i < ARRAY_SIZE(insn_swaps); i++)
 		kn_swap_out(&insn_swaps[i]);
 }
@@ -415,6 +460,10 @@ static int attach_swaps(void)
 			return r;
 	}
 
+	r = kn_swap_in(&ept_violation_swap, &handlers[EXIT_REASON_EPT_VIOLATION]);
+	if (r)
+		return r;
+
 	r = kn_swap_in(&get_state_swap, (void **)&nested_ops->get_state);
 	if (r)
 		return r;
@@ -429,6 +478,10 @@ enum watched {
 	WATCHED_FREE_NESTED,
 	WATCHED_MMU_DESTROY,
 	WATCHED_VM_DESTROY,
+	WATCHED_SLOT_FLUSH,
+	WATCHED_SLOT_COMMIT,
+	WATCHED_ZAP_RANGE,
+	WATCHED_WRITE_PROTECT,
 	NR_WATCHED,
 };
 
@@ -437,6 +490,10 @@ static struct kn_site watched[NR_WATCHED] = {
 	[WATCHED_FREE_NESTED] = { "kvm_intel", "free_nested" },
 	[WATCHED_MMU_DESTROY] = { "kvm", "kvm_mmu_destroy" },
 	[WATCHED_VM_DESTROY] = { "kvm_intel", "vmx_vm_destroy" },
+	[WATCHED_SLOT_FLUSH] = { "kvm", "kvm_arch_flush_shadow_memslot" },
+	[WATCHED_SLOT_COMMIT] = { "kvm", "kvm_arch_commit_memory_region" },
+	[WATCHED_ZAP_RANGE] = { "kvm", "kvm_zap_gfn_range" },
+	[WATCHED_WRITE_PROTECT] = { "kvm", "kvm_mmu_slot_gfn_write_protect" },
 };
 
 /* L2 exits to L1; nothing has been done yet. */
@@ -458,6 +515,7 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 			  struct ftrace_regs *fregs)
 {
 	void *arg = (void *)ftrace_regs_get_argument(fregs, 0);
+	const struct kvm_memory_slot *slot;
 
 	if (ip == watched[WATCHED_VMEXIT].ip)
 		watch_vmexit(arg);
@@ -467,6 +525,15 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 		kn_vcpu_destroy(arg);	/* its VMCSs have been freed */
 	else if (ip == watched[WATCHED_VM_DESTROY].ip)
 		kn_vm_destroy(arg);
+	else if (ip == watched[WATCHED_SLOT_FLUSH].ip || ip == watched[WATCHED_ZAP_RANGE].ip)
+		kn_vept_memslots_change(arg, false);
+	else if (ip == watched[WATCHED_SLOT_COMMIT].ip)
+		kn_vept_memslots_change(arg, true);
+	else if (ip == watched[WATCHED_WRITE_PROTECT].ip) {
+		slot = (void *)ftrace_regs_get_argument(fregs, 1);
+		kn_vept_write_protect(arg, __gfn_to_hva_memslot(slot,
+						ftrace_regs_get_argument(fregs, 2)));
+	}
 }
 
 enum redirected {

@@ -10,6 +10,8 @@
 #include "operand.h"
 #include "vmcs12.h"
 
+struct kn_vcpu;
+
 #define KN_VMX_STATUS_FLAGS						\
 	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF |	\
 	 X86_EFLAGS_SF | X86_EFLAGS_OF)
@@ -64,6 +66,7 @@ static inline bool kn_insn_permitted(struct kvm_vcpu *vcpu)
 }
 
 bool kn_insn_translates(struct kvm_vcpu *vcpu, const struct operand_info *info);
+bool kn_insn_read_invept(struct kn_vcpu *kv, u64 *eptp);
 bool kn_insn_translate(struct kvm_vcpu *vcpu, const struct operand_info *info,
 		       unsigned int size, bool write, gva_t *gva);
 

@@ -200,7 +200,8 @@ static int find_host(void)
 	void *config = (void *)kn_symbol("kvm_intel", "vmcs_config");
 	int i;
 
-	if (!unrestricted || !ept || !config)
+	kn_host.nx_huge_pages = (int *)kn_symbol("kvm", "nx_huge_pages");
+	if (!unrestricted || !ept || !config || !kn_host.nx_huge_pages)
 		return -ENOENT;
 
 	rdmsrl(MSR_EFER, kn_host.efer);

@@ -449,6 +449,7 @@ struct kn_host {
 	u64 efer;
 	bool switches_efer;	/* by fields of a VMCS, where the guest's is another */
 	bool unrestricted;	/* guests run in any mode, so that KVM emulates none */
+	int *nx_huge_pages;
 	/* Numbers that KVM has given to STAR, LSTAR and SYSCALL_MASK; -1 for none. */
 	int syscall_msr[KN_NR_SYSCALL_MSRS];
 };
@@ -570,6 +571,11 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	X(kvm_intel, vmx_vcpu_load_vmcs, void (struct kvm_vcpu *, int, void *))		\
 	X(kvm, kvm_set_dr, int (struct kvm_vcpu *, int, unsigned long))			\
 	X(kvm, kvm_mmu_new_pgd, void (struct kvm_vcpu *, gpa_t))			\
+	X(kvm, kvm_make_all_cpus_request, bool (struct kvm *, unsigned int))		\
+	X(kvm, kvm_mmu_max_mapping_level,						\
+	  int (struct kvm *, const struct kvm_memory_slot *, gfn_t, int))		\
+	X(kvm, mmu_try_to_unsync_pages,							\
+	  int (struct kvm *, const struct kvm_memory_slot *, gfn_t, bool, bool))	\
 	X(kvm_intel, nested_vmx_load_cr3,						\
 	  int (struct kvm_vcpu *, unsigned long, bool, bool, int *))			\
 	X(kvm_intel, nested_vmx_transition_tlb_flush,					\

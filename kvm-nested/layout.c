@@ -61,6 +61,7 @@ void layout(void)
 	MEMBER(nested_vmx_msrs, misc_low);
 	MEMBER(nested_vmx_msrs, basic);
 	MEMBER(nested_vmx_msrs, secondary_ctls_high);
+	MEMBER(nested_vmx_msrs, ept_caps);
 	MEMBER(vmcs12, launch_state);
 #ifdef HAVE_HV_EVMCS_VMPTR
 	MEMBER(nested_vmx, hv_evmcs_vmptr);

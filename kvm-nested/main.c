@@ -4,12 +4,14 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/log2.h>
 #include <linux/module.h>
 
 #include "hook.h"
 #include "pages.h"
 #include "transition.h"
 #include "vcpu.h"
+#include "vept.h"
 #include "vmaccess.h"
 #include "walk.h"
 
@@ -81,6 +83,18 @@ static const struct kernel_param_ops shadow_l2_ops = {
 module_param_cb(shadow_l2, &shadow_l2_ops, &kn_shadow02_enable, 0644);
 MODULE_PARM_DESC(shadow_l2, "the same for the L2 of an L1 that gives it a shadow VMCS (bool, default Y)");
 
+static int set_vept(const char *value, const struct kernel_param *kp)
+{
+	return set_bool(value, kn_vcpu_set_vept);
+}
+
+static const struct kernel_param_ops vept_ops = {
+	.set = set_vept,
+	.get = param_get_bool,
+};
+module_param_cb(vept, &vept_ops, &kn_vept_enable, 0644);
+MODULE_PARM_DESC(vept, "own tables for the memory of an L2 that L1 has an EPT for (bool, default Y)");
+
 struct bounded {
 	unsigned int *value;
 	unsigned int min;
@@ -126,6 +140,32 @@ MODULE_PARM_DESC(shadow_learn, "exits of L2 after which a field has to trap unti
 static struct bounded shadow_review = { &kn_shadow_review, 1, UINT_MAX };
 module_param_cb(shadow_review, &bounded_ops, &shadow_review, 0644);
 MODULE_PARM_DESC(shadow_review, "exits of L2 between tests whether a shadowed field is still used (uint, default 256)");
+
+static int set_vept_window(const char *value, const struct kernel_param *kp)
+{
+	unsigned int number;
+	int r;
+
+	r = kstrtouint(value, 0, &number);
+	if (r)
+		return r;
+	if (!is_power_of_2(number) || number > KN_VEPT_WINDOW)
+		return -EINVAL;
+
+	WRITE_ONCE(kn_vept_window, number);
+	return 0;
+}
+
+static const struct kernel_param_ops vept_window_ops = {
+	.set = set_vept_window,
+	.get = param_get_uint,
+};
+module_param_cb(vept_window, &vept_window_ops, &kn_vept_window, 0644);
+MODULE_PARM_DESC(vept_window, "pages of L2 that are mapped together, as far as L1 has them (uint, 1, 2, 4, ... 64, default 64)");
+
+static struct bounded vept_tables = { &kn_vept_max_tables, 1, UINT_MAX };
+module_param_cb(vept_tables, &bounded_ops, &vept_tables, 0644);
+MODULE_PARM_DESC(vept_tables, "tables for the L2s of one VM at most, of 8 KB each (uint, default 16384)");
 
 static int set_shadow_fixed(const char *value, const struct kernel_param *kp)
 {

@@ -86,6 +86,11 @@ static int counters_show(struct seq_file *m, void *unused)
 		KN_FALLBACKS(X)
 #undef X
 	};
+	static const char * const vept_causes[] = {
+#define X(symbol, name) #name,
+		KN_VEPT_CAUSES(X)
+#undef X
+	};
 	struct kn_counters *c;
 	int i;
 
@@ -129,6 +134,19 @@ static int counters_show(struct seq_file *m, void *unused)
 	show(m, "transition", "host", "stock", c->transition_host_stock);
 	show(m, "transition", "efer", NULL, c->transition_efer);
 	show(m, "transition", "efer", "stock", c->transition_efer_stock);
+	show(m, "vept", "loaded", NULL, c->vept_loaded);
+	show(m, "vept", "loaded", "stock", c->vept_loaded_stock);
+	show(m, "vept", "faults", NULL, c->vept_faults);
+	show(m, "vept", "kept", NULL, c->vept_kept);
+	show(m, "vept", "filled", NULL, c->vept_filled);
+	show(m, "vept", "prefilled", NULL, c->vept_prefilled);
+	show(m, "vept", "invalidated", NULL, c->vept_invalidated);
+	show(m, "vept", "checked", NULL, c->vept_checked);
+	show(m, "vept", "dropped", NULL, c->vept_dropped);
+	show(m, "vept", "refused", NULL, c->vept_refused);
+	show(m, "vept", "full", NULL, c->vept_full);
+	for (i = 0; i < KN_NR_VEPT_CAUSES; i++)
+		show(m, "vept.stock", vept_causes[i], NULL, c->vept_stock[i]);
 	show(m, "state", "saved", NULL, c->state_saved);
 	show(m, "state", "restored", NULL, c->state_restored);
 	show(m, "vcpu", "adopted", NULL, c->adopted);

@@ -15,6 +15,13 @@ enum kn_insn {
 	KN_NR_INSNS,
 };
 
+enum kn_vept_cause {
+#define X(symbol, name) KN_VEPT_##symbol,
+	KN_VEPT_CAUSES(X)
+#undef X
+	KN_NR_VEPT_CAUSES,
+};
+
 enum kn_fallback {
 #define X(symbol, name) KN_FALLBACK_##symbol,
 	KN_FALLBACKS(X)
@@ -70,6 +77,18 @@ struct kn_counters {
 	u64 transition_host_stock;
 	u64 transition_efer;
 	u64 transition_efer_stock;
+	u64 vept_loaded;
+	u64 vept_loaded_stock;
+	u64 vept_faults;
+	u64 vept_kept;
+	u64 vept_filled;
+	u64 vept_prefilled;
+	u64 vept_invalidated;
+	u64 vept_checked;
+	u64 vept_dropped;
+	u64 vept_refused;
+	u64 vept_full;
+	u64 vept_stock[KN_NR_VEPT_CAUSES];
 	u64 state_saved;
 	u64 state_restored;
 	u64 adopted;

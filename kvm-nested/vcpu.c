@@ -142,6 +142,7 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
 	/* Stock KVM may have run L2 since. */
 	memset(kv->fresh, 0, sizeof(kv->fresh));
 	kn_vmptr_forget(kv);
+	kv->vept.root = NULL;
 
 	spin_lock(&kn_lock);
 	kv->counters.adopted++;
@@ -184,6 +185,7 @@ static void free_vcpu(struct rcu_head *rcu)
 	kn_vmptr_leave(kv);
 	kn_shadow02_free(kv);
 	kn_shadow_free(kv);
+	kn_vept_free_vcpu(kv);
 	kvfree(kv);
 }
 
@@ -236,6 +238,7 @@ void kn_vm_destroy(struct kvm *kvm)
 {
 	struct kn_vm *vm;
 
+	kn_vept_dies(kvm);
 	spin_lock(&kn_lock);
 	vm = vm_lookup(kvm);
 	if (vm) {
@@ -260,13 +263,14 @@ static void reap_dead_vms(struct work_struct *work)
 
 	list_for_each_entry_safe(vm, next, &list, node) {
 		kn_stats_remove_vm(vm->debugfs);
+		kn_vept_free(vm->vept);
 		kfree(vm);
 	}
 }
 
 static bool give_back_vcpu(struct kn_vcpu *kv)
 {
-	if (!kn_shadow_give_back(kv) || !kn_shadow02_give_back(kv))
+	if (!kn_shadow_give_back(kv) || !kn_shadow02_give_back(kv) || !kn_vept_give_back(kv))
 		return false;
 
 	spin_lock(&kn_lock);
@@ -329,7 +333,7 @@ static int set_part(bool *part, bool on, bool (*give_back)(struct kn_vcpu *kv))
 	return r;
 }
 
-/* The same, for the shadow VMCS of L1 alone, and for that of L2. */
+/* The same, for the shadow VMCS of L1 alone, for that of L2, and for L2's EPT02. */
 
 int kn_vcpu_set_shadow(bool on)
 {
@@ -339,6 +343,11 @@ int kn_vcpu_set_shadow(bool on)
 int kn_vcpu_set_shadow02(bool on)
 {
 	return set_part(&kn_shadow02_enable, on, kn_shadow02_give_back);
+}
+
+int kn_vcpu_set_vept(bool on)
+{
+	return set_part(&kn_vept_enable, on, kn_vept_give_back);
 }
 
 bool kn_vcpu_get_enable(void)

@@ -16,6 +16,7 @@
 #include "shadow.h"
 #include "shadow02.h"
 #include "stats.h"
+#include "vept.h"
 #include "vmptr.h"
 #include "walk.h"
 
@@ -24,6 +25,7 @@ struct kn_vm {
 	struct list_head vcpus;		/* of struct kn_vcpu */
 	struct kvm *kvm;		/* a key, not a reference */
 	struct dentry *debugfs;
+	struct kn_vept *vept;		/* NULL until an L2 has an EPT12 */
 	bool dead;			/* goes with the last of its vCPUs */
 	struct kn_counters departed;	/* of vCPUs that died */
 };
@@ -42,6 +44,7 @@ struct kn_vcpu {
 	unsigned long fresh[VMCS12_SET_LONGS];
 	struct kn_pages pages;
 	struct kn_vmptr vmptr;
+	struct kn_vept_vcpu vept;
 	struct kn_walk walks[KN_NR_WALKS];
 	u64 valid_efer[2];		/* values that CPUID permits; 0 always is one */
 	struct segments valid_segments;	/* of an L2 */
@@ -128,6 +131,7 @@ int kn_vcpu_set_enable(bool on);
 bool kn_vcpu_get_enable(void);
 int kn_vcpu_set_shadow(bool on);
 int kn_vcpu_set_shadow02(bool on);
+int kn_vcpu_set_vept(bool on);
 
 void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum);
 

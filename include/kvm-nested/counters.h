@@ -50,6 +50,21 @@
  *	transition.host.stock	... that left it to stock
  *	transition.efer		values of EFER known to be valid
  *	transition.efer.stock	... that stock had to look at
+ *	vept.loaded		EPT pointers of L1 whose L2 was given an EPT02 of the module's,
+ *				at VM entries and wherever else KVM loads one
+ *	vept.loaded.stock	... KVM's
+ *	vept.faults		EPT violations of an L2 that the module handled
+ *	vept.kept		... or VM entries that found the page mapped: INVEPT had made it
+ *				stale, or another vCPU was faster
+ *	vept.filled		entries of EPT02 that were filled
+ *	vept.prefilled		VM entries that filled what L1 was told of by its last exit
+ *	vept.invalidated	EPT02s that an INVEPT of L1 made stale
+ *	vept.checked		tables that were compared with EPT12 since
+ *	vept.dropped		entries that did not agree, or had to make room
+ *	vept.refused		VM entries of which the rest ran on KVM's EPT02: it handles the
+ *				same page again and again
+ *	vept.full		how often all was dropped for the parameter vept_tables
+ *	vept.stock.CAUSE	why an EPT violation was left to stock, or a page not filled
  *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU
  *	state.restored		KVM_SET_NESTED_STATE calls on an adopted vCPU
  *	vcpu.adopted		vCPUs taken over
@@ -98,5 +113,26 @@
 	X(EVMCS, evmcs)			\
 	X(LAZY, lazy)			\
 	X(OPERAND, operand)
+
+/**
+ * KN_VEPT_CAUSES - why an EPT violation of an L2 is left to stock KVM
+ * @X: called as X(symbol, name)
+ *
+ * l1:		EPT12 does not permit the access: L1 is to be told
+ * table:	a table of EPT12 is in no memory, or none that can be reached now
+ * slot:	L2 accesses no memory of L1, or memory that is read-only
+ * host:	the host has no page there, or none that is an ordinary one
+ * write:	the host has the page for reading only, or KVM follows its writes
+ * pml:		the page becomes dirty, and L1 has a log of these
+ * memory:	no memory for another table
+ */
+#define KN_VEPT_CAUSES(X)		\
+	X(L1, l1)			\
+	X(TABLE, table)			\
+	X(SLOT, slot)			\
+	X(HOST, host)			\
+	X(WRITE, write)			\
+	X(PML, pml)			\
+	X(MEMORY, memory)
 
 #endif /* _KVM_NESTED_COUNTERS_H */

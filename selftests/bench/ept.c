@@ -29,9 +29,10 @@ static void l2_touch_new_pages(void)
 	}
 	GUEST_SYNC(STAGE_END);
 
+	/* A page that is not mapped together with the one before. */
 	if (plan.trace) {
 		touch(page);
-		page += 4096;
+		page += 64 * 4096;
 		trace_marker();
 		touch(page);
 		trace_marker();

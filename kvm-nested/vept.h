@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual EPT: tables of the module's, EPT02, that translate an L2's physical
+ * addresses to the host's, made from EPT12 and from where the VM's memory is.
+ */
+#ifndef _KVM_NESTED_VEPT_H
+#define _KVM_NESTED_VEPT_H
+
+#include <linux/kvm_host.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include "vept_walk.h"
+
+struct kn_vcpu;
+struct kn_vm;
+
+#define KN_VEPT_NR_ROOTS	16	/* of EPT pointers of one VM */
+#define KN_VEPT_WINDOW		64	/* entries that are filled together, at most */
+
+/* A page of EPT02. */
+struct kn_vept_table {
+	struct list_head node;		/* in kn_vept.tables */
+	spinlock_t lock;		/* against others who fill it */
+	u64 *entries;			/* what processors walk */
+	u64 *copies;			/* at levels 1 and 2: what page entries were made from */
+	u64 source;			/* ... in this table of L1; or the large page it is part of */
+	u64 address;			/* of L2, translated by one of its entries */
+	struct kn_vept_root *root;
+	bool is_part;			/* it is part of a large page */
+	u8 upper;			/* what the entries above this source permit */
+	u8 level;
+	bool ad;			/* processors set accessed and dirty flags in it */
+	u64 used;			/* groups of eight entries of which any has been filled */
+};
+
+/* The EPT02 of one EPT pointer of L1. */
+struct kn_vept_root {
+	u64 eptp12;			/* as far as it matters */
+	u64 eptp02;
+	unsigned int nr;
+	bool stale;			/* L1 has executed INVEPT since all of it was looked at */
+	struct kn_vept_table top;
+};
+
+/*
+ * Of one VM.  @lock is held for reading by who fills tables, and for writing by who
+ * takes something away that processors may use.  It nests inside KVM's mmu_lock.
+ */
+struct kn_vept {
+	struct list_head node;		/* in the list of all */
+	rwlock_t lock;
+	struct kvm *kvm;		/* NULL once it dies */
+	struct mmu_notifier notifier;
+	struct mm_struct *mm;
+	unsigned long seq;		/* what was found out at another one may not hold any more */
+	unsigned long in_progress;	/* changes of the host's page tables, of these addresses: */
+	unsigned long change_begin, change_end;
+	bool flush_pending;		/* TLBs may have what is no longer in the tables */
+	bool logged;			/* KVM logs which pages are written */
+	int nx_huge_pages;		/* KVM's, when pages were mapped */
+	struct list_head tables;
+	spinlock_t tables_lock;
+	atomic_t nr_tables;
+	struct xarray small;		/* of addresses of the VM's owner, see vept_rmap.c */
+	struct xarray large;
+	spinlock_t roots_lock;
+	unsigned int nr_roots;		/* only grows */
+	struct kn_vept_root *roots[KN_VEPT_NR_ROOTS];
+};
+
+/* Pages for new tables, kept ready. */
+#define KN_VEPT_NR_SPARE	(EPT_LEVELS - 1)
+
+/* What a fault is about. */
+struct kn_vept_fill {
+	struct ept_format format;
+	struct ept_walk walk;
+	unsigned long seq;
+	int level;			/* of the entries to fill */
+	unsigned int first;		/* their index */
+	unsigned int nr;
+	unsigned int target;		/* the one that is needed, counted from the first */
+	u64 wanted;			/* which of them; for these: */
+	u64 copy[KN_VEPT_WINDOW];	/* the entry of EPT12 */
+	u8 access[KN_VEPT_WINDOW];	/* what it and the host permit */
+	gfn_t gfn[KN_VEPT_WINDOW];	/* the page of L1 */
+	struct kvm_memory_slot *slot[KN_VEPT_WINDOW];
+	unsigned long hva[KN_VEPT_WINDOW];
+	unsigned long pfn[KN_VEPT_WINDOW];	/* the page of the host */
+	struct kn_vept_table *spare[KN_VEPT_NR_SPARE];
+};
+
+/* Of one vCPU. */
+struct kn_vept_vcpu {
+	struct kn_vept_root *root;	/* what VMCS02 refers to; NULL if that is KVM's */
+	u32 seen;			/* roots of which no TLB has what they replace */
+	struct kn_vept_fill *fill;
+	gfn_t again;			/* page for which stock KVM was asked last */
+	u8 tries;			/* how often in a row */
+	bool refused;			/* until L1 enters L2 again: KVM's root */
+	struct {			/* the EPT violation that L1 handles */
+		u64 eptp12, gpa;
+		u8 access;		/* 0 for none */
+	} reflected;
+};
+
+extern bool kn_vept_enable;
+extern unsigned int kn_vept_window;
+extern unsigned int kn_vept_max_tables;
+
+/* vept.c: what a vCPU does. */
+void kn_vept_load(struct kn_vcpu *kv);
+int kn_vept_violation(struct kn_vcpu *kv);
+void kn_vept_reflected(struct kn_vcpu *kv);
+void kn_vept_enter(struct kn_vcpu *kv);
+void kn_vept_invept(struct kn_vcpu *kv);
+void kn_vept_free_vcpu(struct kn_vcpu *kv);
+
+/* vept_vm.c: what a VM has. */
+struct kn_vept *kn_vept_get(struct kn_vm *vm, struct kvm *kvm);
+bool kn_vept_give_back(struct kn_vcpu *kv);
+void kn_vept_dies(struct kvm *kvm);
+void kn_vept_free(struct kn_vept *vept);
+void kn_vept_memslots_change(struct kvm *kvm, bool committed);
+void kn_vept_write_protect(struct kvm *kvm, unsigned long hva);
+void kn_vept_drop(struct kn_vept *vept);
+void kn_vept_flush(struct kn_vept *vept);
+
+/* vept_map.c: the tables. */
+struct kn_vept_root *kn_vept_root(struct kn_vept *vept, u64 eptp12, u64 eptp02);
+bool kn_vept_spare(struct kn_vept_fill *fill);
+void kn_vept_free_fill(struct kn_vept_fill *fill);
+void kn_vept_free_tables(struct list_head *tables);
+void kn_vept_refresh(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
+		     struct kn_vept_fill *fill,
+		     bool (*walk)(struct kn_vcpu *, struct kn_vept_fill *));
+bool kn_vept_knows(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
+		   struct kn_vept_fill *fill, u8 need);
+void kn_vept_find_wanted(struct kn_vept *vept, struct kn_vept_root *root,
+			 struct kn_vept_fill *fill);
+bool kn_vept_install(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
+		     struct kn_vept_fill *fill, bool accessed);
+void kn_vept_make_stale(struct kn_vept *vept, struct kn_vept_root *root);
+void kn_vept_detach_tables(struct kn_vept *vept, struct list_head *tables);
+
+/* Software's bit in entries of EPT02: it maps a page. */
+#define KN_VEPT_PAGE		BIT_ULL(52)
+
+/* Pages of 1 GB are mapped in parts. */
+#define KN_VEPT_PAGE_LEVELS	2
+
+static inline bool kn_vept_is_page(u64 entry)
+{
+	return entry & KN_VEPT_PAGE;
+}
+
+/* The table that an entry leads to; NULL if it maps a page, or nothing. */
+static inline struct kn_vept_table *kn_vept_child(u64 entry)
+{
+	if (!entry || kn_vept_is_page(entry))
+		return NULL;
+	return (void *)page_private(pfn_to_page((entry & EPT_ADDRESS) >> PAGE_SHIFT));
+}
+
+static inline struct kn_vept_table *kn_vept_table_of(const u64 *entry)
+{
+	return (void *)page_private(virt_to_page(entry));
+}
+
+/* vept_host.c: what the page tables of the VM's owner have. */
+void kn_host_find_pages(struct mm_struct *mm, struct kn_vept_fill *fill);
+
+/* vept_rmap.c: from the memory of the VM's owner to the entries that map it. */
+bool kn_rmap_prepare(struct kn_vept *vept, unsigned long hva, int level);
+struct kn_rmap_place {			/* where the last one was, to begin with zeros */
+	unsigned long index, *slots;
+};
+
+void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned long hva, int level,
+		 u64 *entry);
+bool kn_rmap_zap(struct kn_vept *vept, unsigned long begin, unsigned long end, bool *all);
+bool kn_rmap_age(struct kn_vept *vept, unsigned long begin, unsigned long end, bool clear);
+void kn_rmap_detach(struct kn_vept *vept, struct list_head *pages);
+void kn_rmap_free_pages(struct list_head *pages);
+
+#endif /* _KVM_NESTED_VEPT_H */

@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tables of EPT02: make them, fill them, and find out whether what is in them
+ * still holds.
+ *
+ * EPT12 may differ from EPT02 until L1 executes INVEPT (SDM volume 3, "Operations
+ * that Invalidate Cached Mappings").  INVEPT makes what is below a root stale: its
+ * entries lose their permissions, not what they lead to.  An access of L2 comes across
+ * the first of them.  The table that it leads to hands this on to the tables below,
+ * or, where it maps pages, is compared with what L1 has now.  So INVEPT costs the
+ * same however large L2 is, and what is used again costs a comparison.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "kvm_mmu.h"
+#include "vcpu.h"
+#include "vept.h"
+
+/* Write-back whatever L2's PAT says, as stock KVM has it for memory. */
+#define EPT02_MEMORY		(6ULL << 3 | BIT_ULL(6))
+
+static void init_table(struct kn_vept_table *table, int level, bool ad)
+{
+	spin_lock_init(&table->lock);
+	table->level = level;
+	table->ad = ad;
+	set_page_private(virt_to_page(table->entries), (unsigned long)table);
+}
+
+static void free_table(struct kn_vept_table *table)
+{
+	free_page((unsigned long)table->entries);
+	free_page((unsigned long)table->copies);
+	kfree(table);
+}
+
+static struct kn_vept_table *alloc_table(void)
+{
+	struct kn_vept_table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+
+	if (!table)
+		return NULL;
+	table->entries = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	table->copies = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!table->entries || !table->copies) {
+		free_table(table);
+		return NULL;
+	}
+	return table;
+}
+
+/* As many tables as a fault can need.  May sleep.  False without memory. */
+bool kn_vept_spare(struct kn_vept_fill *fill)
+{
+	int i;
+
+	for (i = 0; i < KN_VEPT_NR_SPARE; i++) {
+		if (!fill->spare[i])
+			fill->spare[i] = alloc_table();
+		if (!fill->spare[i])
+			return false;
+	}
+	return true;
+}
+
+void kn_vept_free_fill(struct kn_vept_fill *fill)
+{
+	int i;
+
+	if (!fill)
+		return;
+	for (i = 0; i < KN_VEPT_NR_SPARE; i++)
+		if (fill->spare[i])
+			free_table(fill->spare[i]);
+	kvfree(fill);
+}
+
+void kn_vept_free_tables(struct list_head *tables)
+{
+	struct kn_vept_table *table, *next;
+
+	list_for_each_entry_safe(table, next, tables, node)
+		free_table(table);
+}
+
+/* The root for an EPT pointer of L1.  May sleep.  NULL if there are too many. */
+struct kn_vept_root *kn_vept_root(struct kn_vept *vept, u64 eptp12, u64 eptp02)
+{
+	struct kn_vept_root *root = NULL, *new;
+	unsigned int i;
+
+	for (i = 0; i < smp_load_acquire(&vept->nr_roots); i++)
+		if (vept->roots[i]->eptp12 == eptp12)
+			return vept->roots[i];
+	if (i == KN_VEPT_NR_ROOTS)
+		return NULL;
+
+	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return NULL;
+	new->top.entries = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!new->top.entries) {
+		kfree(new);
+		return NULL;
+	}
+	init_table(&new->top, EPT_LEVELS, eptp12 & EPTP_AD);
+	new->eptp12 = eptp12;
+	new->eptp02 = virt_to_phys(new->top.entries) | EPTP_LENGTH_4 |
+		      (eptp02 & ~(EPT_ADDRESS | EPTP_LENGTH));
+
+	spin_lock(&vept->roots_lock);
+	for (; i < vept->nr_roots; i++)
+		if (vept->roots[i]->eptp12 == eptp12)
+			root = vept->roots[i];
+	if (!root && vept->nr_roots < KN_VEPT_NR_ROOTS) {
+		root = new;
+		root->nr = vept->nr_roots;
+		vept->roots[vept->nr_roots] = new;
+		/* Who sees the number sees the root. */
+		smp_store_release(&vept->nr_roots, vept->nr_roots + 1);
+	}
+	spin_unlock(&vept->roots_lock);
+
+	if (root != new) {
+		free_page((unsigned long)new->top.entries);
+		kfree(new);
+	}
+	return root;
+}
+
+#define GROUP_SIZE	(EPT_NR_ENTRIES / BITS_PER_TYPE(u64))
+
+/* Must hold the table's lock. */
+static void use_entry(struct kn_vept_table *table, unsigned int index)
+{
+	table->used |= BIT_ULL(index / GROUP_SIZE);
+}
+
+#define for_each_used_group(_first, _table)						\
+	for (u64 _groups = (_table)->used;						\
+	     _groups && ((_first) = __ffs64(_groups) * GROUP_SIZE, true);		\
+	     _groups &= _groups - 1)
+
+#define for_each_used_entry(_entry, _table)						\
+	for (u64 _groups = (_table)->used; _groups; _groups &= _groups - 1)		\
+		for ((_entry) = &(_table)->entries[__ffs64(_groups) * GROUP_SIZE];	\
+		     (_entry) < &(_table)->entries[(__ffs64(_groups) + 1) * GROUP_SIZE]; \
+		     (_entry)++)
+
+/* Whether a table was made from what the walk has come across. */
+static void find_source(const struct ept_walk *walk, int level, u64 *source, bool *is_part,
+			u8 *upper)
+{
+	*is_part = walk->level > level;
+	*source = *is_part ? walk->entry : walk->table[level];
+	*upper = walk->upper[*is_part ? walk->level : level];
+}
+
+static bool has_source(const struct kn_vept_table *table, const struct ept_walk *walk)
+{
+	bool is_part;
+	u64 source;
+	u8 upper;
+
+	find_source(walk, table->level, &source, &is_part, &upper);
+	return table->source == source && table->is_part == is_part && table->upper == upper;
+}
+
+/* Must hold the table's lock. */
+static void empty_entry(struct kn_vcpu *kv, struct kn_vept *vept, u64 *entry)
+{
+	xchg(entry, 0);
+	WRITE_ONCE(vept->flush_pending, true);
+	kv->counters.vept_dropped++;
+}
+
+/* The entries that map pages, compared with those of EPT12 that they were made from. */
+static void compare_pages(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table)
+{
+	const u64 __user *words = kn_find_user_page(kv->vcpu, table->source).words;
+	const u64 *copies = table->copies;
+	DECLARE_BITMAP(differ, EPT_NR_ENTRIES) = {};
+	unsigned int first, i;
+	u64 word;
+
+	/* If L1's table can't be read, nothing agrees with it. */
+	if (!words || !user_read_access_begin(words, PAGE_SIZE)) {
+		bitmap_fill(differ, EPT_NR_ENTRIES);
+		goto drop;
+	}
+	for_each_used_group(first, table) {
+#pragma GCC unroll 8
+		for (i = 0; i < GROUP_SIZE; i++) {
+			unsafe_get_user(word, &words[first + i], fault);
+			if (word != copies[first + i])
+				__set_bit(first + i, differ);
+		}
+	}
+	user_read_access_end();
+	goto drop;
+fault:
+	user_read_access_end();
+	bitmap_fill(differ, EPT_NR_ENTRIES);
+drop:
+	for_each_set_bit(i, differ, EPT_NR_ENTRIES)
+		if (kn_vept_is_page(table->entries[i]))
+			empty_entry(kv, vept, &table->entries[i]);
+}
+
+/* The table has pages of something else.  Must hold its lock. */
+static void set_source(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table,
+		       const struct ept_walk *walk)
+{
+	u64 *entry;
+
+	for_each_used_entry(entry, table)
+		if (kn_vept_is_page(*entry))
+			empty_entry(kv, vept, entry);
+	find_source(walk, table->level, &table->source, &table->is_part, &table->upper);
+}
+
+/*
+ * A link that is stale: so are those in the table that it leads to, and pages that
+ * this maps are compared.  Must hold the table's lock.
+ */
+static void refresh_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table,
+			  const struct ept_walk *walk)
+{
+	u64 *entry;
+
+	kv->counters.vept_checked++;
+	if (table->level > 1)
+		for_each_used_entry(entry, table)
+			if (kn_vept_child(*entry))
+				WRITE_ONCE(*entry, *entry & ~EPT_RWX);
+
+	if (table->level > KN_VEPT_PAGE_LEVELS)
+		return;
+	if (!has_source(table, walk))
+		set_source(kv, vept, table, walk);
+	else if (!table->is_part)
+		compare_pages(kv, vept, table);
+}
+
+static u64 link_to(const struct kn_vept_table *table)
+{
+	return virt_to_phys(table->entries) | EPT_RWX;
+}
+
+/* Must hold the lock of @parent. */
+static struct kn_vept_table *add_table(struct kn_vept *vept, struct kn_vept_root *root,
+				       struct kn_vept_table *parent, u64 *entry,
+				       struct kn_vept_fill *fill)
+{
+	struct kn_vept_table *table = fill->spare[parent->level - 2];
+
+	fill->spare[parent->level - 2] = NULL;
+	init_table(table, parent->level - 1, parent->ad);
+	table->address = fill->walk.address;
+	table->root = root;
+	find_source(&fill->walk, table->level, &table->source, &table->is_part, &table->upper);
+
+	spin_lock(&vept->tables_lock);
+	list_add(&table->node, &vept->tables);
+	spin_unlock(&vept->tables_lock);
+	atomic_inc(&vept->nr_tables);
+
+	use_entry(parent, entry - parent->entries);
+	/* Processors may walk it as soon as they see the link. */
+	smp_store_release(entry, link_to(table));
+	return table;
+}
+
+static void refresh_link(struct kn_vcpu *kv, struct kn_vept *vept, u64 *entry,
+			 struct kn_vept_table *child, const struct ept_walk *walk)
+{
+	if (READ_ONCE(*entry) & EPT_RWX)
+		return;
+
+	spin_lock(&child->lock);
+	if (!(READ_ONCE(*entry) & EPT_RWX)) {
+		refresh_table(kv, vept, child, walk);
+		/* Processors may walk it as soon as they see the link. */
+		smp_store_release(entry, link_to(child));
+	}
+	spin_unlock(&child->lock);
+}
+
+/* The way down to the table that is to be filled, new where there is none. */
+static struct kn_vept_table *descend(struct kn_vcpu *kv, struct kn_vept *vept,
+				     struct kn_vept_root *root, struct kn_vept_fill *fill)
+{
+	struct kn_vept_table *table = &root->top, *child;
+	u64 *entry;
+
+	while (table->level > fill->level) {
+		entry = &table->entries[ept_index(fill->walk.address, table->level)];
+
+		spin_lock(&table->lock);
+		if (kn_vept_is_page(*entry))
+			empty_entry(kv, vept, entry);
+		child = kn_vept_child(*entry) ?: add_table(vept, root, table, entry, fill);
+		spin_unlock(&table->lock);
+
+		refresh_link(kv, vept, entry, child, &fill->walk);
+		table = child;
+	}
+	return table;
+}
+
+/* The table that is to be filled, if it is there.  Must hold kn_vept.lock for reading. */
+static struct kn_vept_table *find_table(struct kn_vcpu *kv, struct kn_vept *vept,
+					struct kn_vept_root *root, struct kn_vept_fill *fill)
+{
+	struct kn_vept_table *table = &root->top;
+	u64 *entry;
+
+	while (table && table->level > fill->level) {
+		entry = &table->entries[ept_index(fill->walk.address, table->level)];
+		table = kn_vept_child(READ_ONCE(*entry));
+		if (table)
+			refresh_link(kv, vept, entry, table, &fill->walk);
+	}
+	return table && has_source(table, &fill->walk) ? table : NULL;
+}
+
+/*
+ * What INVEPT has made stale, all at once: if there is little of it, this costs less
+ * than L2 coming across it.  @walk tells where EPT12 leads, or that it leads nowhere.
+ */
+void kn_vept_refresh(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
+		     struct kn_vept_fill *fill, bool (*walk)(struct kn_vcpu *, struct kn_vept_fill *))
+{
+	struct kn_vept_table *table;
+
+	pagefault_disable();
+	read_lock(&vept->lock);
+	if (vept->seq != fill->seq)
+		goto unlock;
+	spin_lock(&vept->tables_lock);
+	list_for_each_entry(table, &vept->tables, node) {
+		if (table->root != root || table->level > 1)
+			continue;
+		ept_walk_begin(&fill->walk, root->eptp12, table->address);
+		fill->level = 1;
+		if (walk(kv, fill))
+			find_table(kv, vept, root, fill);
+	}
+	spin_unlock(&vept->tables_lock);
+	WRITE_ONCE(root->stale, false);
+unlock:
+	read_unlock(&vept->lock);
+	pagefault_enable();
+}
+
+static bool is_filled(const struct kn_vept_table *table, unsigned int index, u64 copy, u8 need)
+{
+	u64 entry = READ_ONCE(table->entries[index]);
+
+	return kn_vept_is_page(entry) && !(need & ~entry) && table->copies[index] == copy;
+}
+
+/* Whether the page that the walk has led to is mapped, INVEPT having made that stale maybe. */
+bool kn_vept_knows(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
+		   struct kn_vept_fill *fill, u8 need)
+{
+	struct kn_vept_table *table = NULL;
+	bool known;
+
+	pagefault_disable();
+	read_lock(&vept->lock);
+	if (vept->seq == fill->seq)
+		table = find_table(kv, vept, root, fill);
+	known = table && is_filled(table, ept_index(fill->walk.address, fill->level),
+				   fill->walk.entry, need);
+	read_unlock(&vept->lock);
+	pagefault_enable();
+	return known;
+}
+
+/* Which of the entries are not there already; the one that is needed is not. */
+void kn_vept_find_wanted(struct kn_vept *vept, struct kn_vept_root *root,
+			 struct kn_vept_fill *fill)
+{
+	struct kn_vept_table *table = &root->top;
+	unsigned int i;
+
+	fill->wanted = GENMASK_ULL(fill->nr - 1, 0);
+
+	read_lock(&vept->lock);
+	while (table && table->level > fill->level)
+		table = kn_vept_child(READ_ONCE(table->entries[ept_index(fill->walk.address,
+									 table->level)]));
+	for (i = 0; table && i < fill->nr; i++)
+		if (i != fill->target && is_filled(table, fill->first + i, fill->copy[i], 0))
+			fill->wanted &= ~BIT_ULL(i);
+	read_unlock(&vept->lock);
+}
+
+static bool is_changing(const struct kn_vept *vept, unsigned long hva)
+{
+	return vept->in_progress && hva >= (vept->change_begin & PMD_MASK) &&
+	       hva < vept->change_end;
+}
+
+/* Must hold the table's lock. */
+static void fill_table(struct kn_vept *vept, struct kn_vept_table *table,
+		       const struct kn_vept_fill *fill, bool accessed)
+{
+	u64 flags = EPT02_MEMORY | KN_VEPT_PAGE | (table->level > 1 ? EPT_LARGE : 0);
+	u64 *entry = &table->entries[fill->first], *copy = &table->copies[fill->first];
+	u64 wanted = fill->wanted, dirty = table->ad ? EPT_DIRTY : 0, old, new;
+	struct kn_rmap_place place = {};
+	unsigned int i;
+
+	for (i = 0; i < fill->nr; i++) {
+		if (!(wanted & BIT_ULL(i)) || is_changing(vept, fill->hva[i]))
+			continue;
+
+		old = READ_ONCE(entry[i]);
+		/* A large page where there have been small ones. */
+		if (kn_vept_child(old))
+			continue;
+		new = PFN_PHYS(fill->pfn[i]) | fill->access[i] | flags;
+		/* The owner knows that the page may be written to. */
+		if (new & EPT_WRITE)
+			new |= dirty;
+		if (table->ad && accessed && i == fill->target)
+			new |= EPT_ACCESSED;
+		/* TLBs may have another page, or more than is permitted now. */
+		if (old && ((old ^ new) & EPT_ADDRESS || old & ~new & EPT_RWX))
+			WRITE_ONCE(vept->flush_pending, true);
+		copy[i] = fill->copy[i];
+		xchg(&entry[i], new);
+		kn_rmap_set(vept, &place, fill->hva[i], table->level, &entry[i]);
+	}
+	for (i = 0; i < fill->nr; i += GROUP_SIZE)
+		use_entry(table, fill->first + i);
+}
+
+/*
+ * Fill what is wanted.  @accessed: L2 is about to access the target.  False if that
+ * has to be looked up again.
+ */
+bool kn_vept_install(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
+		     struct kn_vept_fill *fill, bool accessed)
+{
+	struct kn_vept_table *table;
+	bool done = false;
+
+	pagefault_disable();
+	read_lock(&vept->lock);
+	if (vept->seq != fill->seq || !vept->kvm || is_changing(vept, fill->hva[fill->target]))
+		goto unlock;
+
+	table = descend(kv, vept, root, fill);
+	spin_lock(&table->lock);
+	if (!has_source(table, &fill->walk))
+		set_source(kv, vept, table, &fill->walk);
+	fill_table(vept, table, fill, accessed);
+	spin_unlock(&table->lock);
+	done = true;
+unlock:
+	read_unlock(&vept->lock);
+	pagefault_enable();
+	return done;
+}
+
+/* Must hold kn_vept.lock for writing.  L1 has invalidated what it has of this EPT pointer. */
+void kn_vept_make_stale(struct kn_vept *vept, struct kn_vept_root *root)
+{
+	u64 *entry;
+
+	vept->seq++;
+	root->stale = true;
+	for_each_used_entry(entry, &root->top)
+		WRITE_ONCE(*entry, *entry & ~EPT_RWX);
+}
+
+/* Must hold kn_vept.lock for writing.  Tables are freed when no processor walks them any more. */
+void kn_vept_detach_tables(struct kn_vept *vept, struct list_head *tables)
+{
+	unsigned int i;
+
+	for (i = 0; i < vept->nr_roots; i++) {
+		struct kn_vept_table *top = &vept->roots[i]->top;
+
+		memset(top->entries, 0, PAGE_SIZE);
+		top->used = 0;
+	}
+	list_splice_init(&vept->tables, tables);
+	atomic_set(&vept->nr_tables, 0);
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The EPT02s of a VM: when they begin and end, and what happens to the VM's memory
+ * meanwhile.
+ *
+ * Entries of EPT02 hold no reference to the page that they map.  What the host does
+ * to that page is announced to an MMU notifier first, which empties the entries and
+ * has all vCPUs leave the guest and forget.  An entry is filled only if nothing was
+ * announced since the page was looked up.
+ */
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "kvm_mmu.h"
+#include "vcpu.h"
+#include "vept.h"
+
+bool kn_vept_enable = true;
+unsigned int kn_vept_max_tables = 16384;
+
+/* Of all VMs.  Who searches it holds RCU. */
+static LIST_HEAD(vepts);
+static DEFINE_SPINLOCK(vepts_lock);
+
+static struct kn_vept *of_notifier(struct mmu_notifier *notifier)
+{
+	return container_of(notifier, struct kn_vept, notifier);
+}
+
+/* Must hold kn_vept.lock for writing.  No processor has anything any more that was in the tables. */
+void kn_vept_flush(struct kn_vept *vept)
+{
+	vept->flush_pending = false;
+	if (vept->kvm)
+		kn_flush_tlbs(vept->kvm);
+}
+
+/* Must hold kn_vept.lock for writing. */
+static void detach_all(struct kn_vept *vept, struct list_head *tables, struct list_head *pages)
+{
+	vept->seq++;
+	kn_vept_detach_tables(vept, tables);
+	kn_rmap_detach(vept, pages);
+	kn_vept_flush(vept);
+}
+
+/* Empty all EPT02s. */
+void kn_vept_drop(struct kn_vept *vept)
+{
+	LIST_HEAD(tables);
+	LIST_HEAD(pages);
+
+	write_lock(&vept->lock);
+	detach_all(vept, &tables, &pages);
+	write_unlock(&vept->lock);
+	kn_vept_free_tables(&tables);
+	kn_rmap_free_pages(&pages);
+}
+
+/* This memory is about to change, or be unmapped. */
+static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
+{
+	struct kn_vept *vept = of_notifier(notifier);
+	bool zapped, all = false;
+	LIST_HEAD(tables);
+	LIST_HEAD(pages);
+
+	write_lock(&vept->lock);
+	if (!vept->in_progress++) {
+		vept->change_begin = range->start;
+		vept->change_end = range->end;
+	} else {
+		vept->change_begin = min(vept->change_begin, range->start);
+		vept->change_end = max(vept->change_end, range->end);
+	}
+	zapped = kn_rmap_zap(vept, range->start, range->end, &all);
+	if (all)
+		detach_all(vept, &tables, &pages);
+	else if (zapped || vept->flush_pending)
+		kn_vept_flush(vept);
+	write_unlock(&vept->lock);
+	kn_vept_free_tables(&tables);
+	kn_rmap_free_pages(&pages);
+	return 0;
+}
+
+static void change_ends(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
+{
+	struct kn_vept *vept = of_notifier(notifier);
+
+	write_lock(&vept->lock);
+	vept->seq++;
+	vept->in_progress--;
+	write_unlock(&vept->lock);
+}
+
+static bool age(struct mmu_notifier *notifier, unsigned long begin, unsigned long end, bool clear,
+		bool flush)
+{
+	struct kn_vept *vept = of_notifier(notifier);
+	bool young;
+
+	write_lock(&vept->lock);
+	young = kn_rmap_age(vept, begin, end, clear);
+	if (young && flush)
+		kn_vept_flush(vept);
+	write_unlock(&vept->lock);
+	return young;
+}
+
+static int clear_flush_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+			     unsigned long begin, unsigned long end)
+{
+	return age(notifier, begin, end, true, true);
+}
+
+static int clear_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long begin,
+		       unsigned long end)
+{
+	return age(notifier, begin, end, true, false);
+}
+
+static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsigned long address)
+{
+	return age(notifier, address, address + 1, false, false);
+}
+
+/* The owner ends. */
+static void owner_ends(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	kn_vept_drop(of_notifier(notifier));
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.invalidate_range_start = change_begins,
+	.invalidate_range_end = change_ends,
+	.clear_flush_young = clear_flush_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
+	.release = owner_ends,
+};
+
+static struct kn_vept *create(struct kvm *kvm)
+{
+	struct kn_vept *vept = kzalloc(sizeof(*vept), GFP_KERNEL_ACCOUNT);
+
+	if (!vept)
+		return NULL;
+	rwlock_init(&vept->lock);
+	spin_lock_init(&vept->tables_lock);
+	spin_lock_init(&vept->roots_lock);
+	INIT_LIST_HEAD(&vept->tables);
+	xa_init(&vept->small);
+	xa_init(&vept->large);
+	vept->kvm = kvm;
+	vept->mm = kvm->mm;
+	vept->notifier.ops = &notifier_ops;
+	if (mmu_notifier_register(&vept->notifier, kvm->mm)) {
+		kfree(vept);
+		return NULL;
+	}
+
+	spin_lock(&vepts_lock);
+	list_add_rcu(&vept->node, &vepts);
+	spin_unlock(&vepts_lock);
+
+	/* With the VM's SRCU held: whoever changes it from now on finds this. */
+	vept->logged = kn_logs_writes(kvm);
+	vept->nx_huge_pages = kn_nx_huge_pages();
+	return vept;
+}
+
+static DEFINE_MUTEX(create_mutex);
+
+/* On the thread of a vCPU of the VM, where it may sleep.  NULL without memory. */
+struct kn_vept *kn_vept_get(struct kn_vm *vm, struct kvm *kvm)
+{
+	/* Pairs with the release below. */
+	struct kn_vept *vept = smp_load_acquire(&vm->vept);
+
+	if (vept)
+		return vept;
+
+	mutex_lock(&create_mutex);
+	vept = vm->vept;
+	if (!vept) {
+		vept = create(kvm);
+		/* Whoever sees it finds it complete. */
+		smp_store_release(&vm->vept, vept);
+	}
+	mutex_unlock(&create_mutex);
+	return vept;
+}
+
+/* The VM has died, and nobody uses it any more. */
+void kn_vept_free(struct kn_vept *vept)
+{
+	LIST_HEAD(tables);
+	LIST_HEAD(pages);
+	unsigned int i;
+
+	if (!vept)
+		return;
+
+	spin_lock(&vepts_lock);
+	list_del_rcu(&vept->node);
+	spin_unlock(&vepts_lock);
+	synchronize_rcu();
+	mmu_notifier_unregister(&vept->notifier, vept->mm);
+
+	kn_vept_detach_tables(vept, &tables);
+	kn_rmap_detach(vept, &pages);
+	kn_vept_free_tables(&tables);
+	kn_rmap_free_pages(&pages);
+	for (i = 0; i < vept->nr_roots; i++) {
+		free_page((unsigned long)vept->roots[i]->top.entries);
+		kfree(vept->roots[i]);
+	}
+	kfree(vept);
+}
+
+/* Must hold RCU. */
+static struct kn_vept *find(struct kvm *kvm)
+{
+	struct kn_vept *vept;
+
+	list_for_each_entry_rcu(vept, &vepts, node)
+		if (READ_ONCE(vept->kvm) == kvm)
+			return vept;
+	return NULL;
+}
+
+/* The VM dies: none of its vCPUs runs again.  Callable where nothing may sleep. */
+void kn_vept_dies(struct kvm *kvm)
+{
+	struct kn_vept *vept;
+
+	rcu_read_lock();
+	vept = find(kvm);
+	if (vept) {
+		write_lock(&vept->lock);
+		WRITE_ONCE(vept->kvm, NULL);
+		write_unlock(&vept->lock);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * Memory slots of the VM come, go, move, or are logged, as far as KVM is with it; or
+ * all that it has mapped is wrong.  Callable where nothing may sleep.
+ */
+void kn_vept_memslots_change(struct kvm *kvm, bool committed)
+{
+	struct kn_vept *vept;
+
+	rcu_read_lock();
+	vept = find(kvm);
+	if (vept) {
+		if (committed)
+			WRITE_ONCE(vept->logged, kn_logs_writes(kvm));
+		kn_vept_drop(vept);
+	}
+	rcu_read_unlock();
+}
+
+/* KVM is to notice writes to this page.  Callable where nothing may sleep. */
+void kn_vept_write_protect(struct kvm *kvm, unsigned long hva)
+{
+	struct kn_vept *vept;
+	bool all = false;
+
+	rcu_read_lock();
+	vept = find(kvm);
+	if (vept) {
+		write_lock(&vept->lock);
+		vept->seq++;
+		if (kn_rmap_zap(vept, hva, hva + PAGE_SIZE, &all))
+			kn_vept_flush(vept);
+		write_unlock(&vept->lock);
+		if (all)
+			kn_vept_drop(vept);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * Must hold kn_srcu.  No vCPU takes an EPT02 of the module any more: those that have
+ * one in VMCS02 leave the guest, and let KVM load its own before they enter it again.
+ */
+bool kn_vept_give_back(struct kn_vcpu *kv)
+{
+	/* Pairs with its creation. */
+	struct kn_vept *vept = smp_load_acquire(&kv->vm->vept);
+	LIST_HEAD(tables);
+	LIST_HEAD(pages);
+
+	if (!vept)
+		return true;
+
+	write_lock(&vept->lock);
+	if (vept->kvm)
+		kn_reload_roots(vept->kvm);
+	detach_all(vept, &tables, &pages);
+	write_unlock(&vept->lock);
+	kn_vept_free_tables(&tables);
+	kn_rmap_free_pages(&pages);
+	return true;
+}
