@@ -478,6 +478,7 @@ enum watched {
 	WATCHED_FREE_NESTED,
 	WATCHED_MMU_DESTROY,
 	WATCHED_VM_DESTROY,
+	WATCHED_VM_ENDS,
 	WATCHED_SLOT_FLUSH,
 	WATCHED_SLOT_COMMIT,
 	WATCHED_ZAP_RANGE,
@@ -490,6 +491,7 @@ static struct kn_site watched[NR_WATCHED] = {
 	[WATCHED_FREE_NESTED] = { "kvm_intel", "free_nested" },
 	[WATCHED_MMU_DESTROY] = { "kvm", "kvm_mmu_destroy" },
 	[WATCHED_VM_DESTROY] = { "kvm_intel", "vmx_vm_destroy" },
+	[WATCHED_VM_ENDS] = { "kvm", "kvm_arch_destroy_vm" },
 	[WATCHED_SLOT_FLUSH] = { "kvm", "kvm_arch_flush_shadow_memslot" },
 	[WATCHED_SLOT_COMMIT] = { "kvm", "kvm_arch_commit_memory_region" },
 	[WATCHED_ZAP_RANGE] = { "kvm", "kvm_zap_gfn_range" },
@@ -516,6 +518,7 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 {
 	void *arg = (void *)ftrace_regs_get_argument(fregs, 0);
 	const struct kvm_memory_slot *slot;
+	gfn_t gfn;
 
 	if (ip == watched[WATCHED_VMEXIT].ip)
 		watch_vmexit(arg);
@@ -525,14 +528,16 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 		kn_vcpu_destroy(arg);	/* its VMCSs have been freed */
 	else if (ip == watched[WATCHED_VM_DESTROY].ip)
 		kn_vm_destroy(arg);
+	else if (ip == watched[WATCHED_VM_ENDS].ip)
+		kn_vept_dies(arg);	/* before its vCPUs go */
 	else if (ip == watched[WATCHED_SLOT_FLUSH].ip || ip == watched[WATCHED_ZAP_RANGE].ip)
 		kn_vept_memslots_change(arg, false);
 	else if (ip == watched[WATCHED_SLOT_COMMIT].ip)
 		kn_vept_memslots_change(arg, true);
 	else if (ip == watched[WATCHED_WRITE_PROTECT].ip) {
 		slot = (void *)ftrace_regs_get_argument(fregs, 1);
-		kn_vept_write_protect(arg, __gfn_to_hva_memslot(slot,
-						ftrace_regs_get_argument(fregs, 2)));
+		gfn = ftrace_regs_get_argument(fregs, 2);
+		kn_vept_write_protect(arg, __gfn_to_hva_memslot(slot, gfn));
 	}
 }
 

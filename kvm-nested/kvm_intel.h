@@ -580,6 +580,7 @@ typedef int kn_exit_handler_fn(struct kvm_vcpu *vcpu);
 	  int (struct kvm_vcpu *, unsigned long, bool, bool, int *))			\
 	X(kvm_intel, nested_vmx_transition_tlb_flush,					\
 	  void (struct kvm_vcpu *, void *, bool))					\
+	X(kvm_intel, vmx_get_mt_mask, u8 (struct kvm_vcpu *, gfn_t, bool))		\
 	X(kvm_intel, vmx_get_rflags, unsigned long (struct kvm_vcpu *))			\
 	X(kvm_intel, vmx_set_cr0, void (struct kvm_vcpu *, unsigned long))		\
 	X(kvm_intel, vmx_set_cr4, void (struct kvm_vcpu *, unsigned long))		\

@@ -8,6 +8,9 @@
 #include "kvm_intel.h"
 #include "vept_walk.h"
 
+/* Of an entry: write-back, and no regard to the guest's PAT. */
+#define KN_MT_WRITE_BACK	(6 << 3 | VMX_EPT_IPAT_BIT)
+
 /* L2 runs, and L1 has an EPT for it. */
 static inline bool kn_has_ept12(struct kvm_vcpu *vcpu)
 {
@@ -53,10 +56,11 @@ static inline bool kn_vmcs12_logs_pages(struct kvm_vcpu *vcpu)
 	       CPU_BASED_ACTIVATE_SECONDARY_CONTROLS;
 }
 
-/* The guest's memory types matter then. */
-static inline bool kn_has_noncoherent_dma(struct kvm *kvm)
+/* Memory is write-back for the guest whatever it says: no device is there that can tell. */
+static inline bool kn_forces_write_back(struct kvm_vcpu *vcpu)
 {
-	return atomic_read(&kvm->arch.noncoherent_dma_count);
+	return !atomic_read(&vcpu->kvm->arch.noncoherent_dma_count) &&
+	       kn_call(vmx_get_mt_mask)(vcpu, 0, false) == KN_MT_WRITE_BACK;
 }
 
 /* KVM maps no large pages that can be executed (iTLB multihit). */
@@ -124,13 +128,7 @@ static inline void kn_invept(u64 eptp)
 		     : : "m"(operand), "r"(1UL) : "cc", "memory");
 }
 
-/* All that TLBs have, of whatever EPT pointer, before the vCPU enters the guest again. */
-static inline void kn_flush_tlb(struct kvm_vcpu *vcpu)
-{
-	kvm_make_request(KVM_REQ_TLB_FLUSH, vcpu);
-}
-
-/* The same for all vCPUs; none is in the guest any more that has not done so. */
+/* No vCPU is in the guest any more that has not forgotten what TLBs have, of all EPT pointers. */
 static inline void kn_flush_tlbs(struct kvm *kvm)
 {
 	kn_call(kvm_make_all_cpus_request)(kvm, KVM_REQ_TLB_FLUSH);

@@ -173,6 +173,8 @@ void kn_vcpu_release(struct kvm_vcpu *vcpu)
 		kn_shadow_leave(kv);
 		kn_vmcs02_leave(kv);
 		kn_vmptr_leave(kv);
+		if (kv->vm->vept)
+			kn_vept_forget(kv->vm->vept);
 		release(kv);
 	}
 	spin_unlock(&kn_lock);
@@ -238,7 +240,6 @@ void kn_vm_destroy(struct kvm *kvm)
 {
 	struct kn_vm *vm;
 
-	kn_vept_dies(kvm);
 	spin_lock(&kn_lock);
 	vm = vm_lookup(kvm);
 	if (vm) {
@@ -270,7 +271,7 @@ static void reap_dead_vms(struct work_struct *work)
 
 static bool give_back_vcpu(struct kn_vcpu *kv)
 {
-	if (!kn_shadow_give_back(kv) || !kn_shadow02_give_back(kv) || !kn_vept_give_back(kv))
+	if (!kn_shadow_give_back(kv) || !kn_shadow02_give_back(kv))
 		return false;
 
 	spin_lock(&kn_lock);
@@ -302,9 +303,17 @@ static bool give_back_all(bool (*give_back)(struct kn_vcpu *kv))
 /* Must hold enable_mutex. */
 static int update_adopting(void)
 {
-	WRITE_ONCE(adopting, enable && open);
+	bool all;
 
-	return adopting || give_back_all(give_back_vcpu) ? 0 : -EBUSY;
+	WRITE_ONCE(adopting, enable && open);
+	if (adopting)
+		return 0;
+
+	/* Hooks that started before may still use them; those of vCPUs that are back can't. */
+	synchronize_srcu(&kn_srcu);
+	kn_vept_give_back_all();
+	all = give_back_all(give_back_vcpu);
+	return all ? 0 : -EBUSY;
 }
 
 /* Switching off returns when every vCPU is back with stock KVM, or -EBUSY. */
@@ -333,7 +342,7 @@ static int set_part(bool *part, bool on, bool (*give_back)(struct kn_vcpu *kv))
 	return r;
 }
 
-/* The same, for the shadow VMCS of L1 alone, for that of L2, and for L2's EPT02. */
+/* The same, for the shadow VMCS of L1 alone, and for that of L2. */
 
 int kn_vcpu_set_shadow(bool on)
 {
@@ -345,9 +354,18 @@ int kn_vcpu_set_shadow02(bool on)
 	return set_part(&kn_shadow02_enable, on, kn_shadow02_give_back);
 }
 
+/* The same for the EPT02s of all VMs: nothing can be in the way. */
 int kn_vcpu_set_vept(bool on)
 {
-	return set_part(&kn_vept_enable, on, kn_vept_give_back);
+	mutex_lock(&enable_mutex);
+	WRITE_ONCE(kn_vept_enable, on);
+	if (open && !on) {
+		/* Hooks that started before may still use them. */
+		synchronize_srcu(&kn_srcu);
+		kn_vept_give_back_all();
+	}
+	mutex_unlock(&enable_mutex);
+	return 0;
 }
 
 bool kn_vcpu_get_enable(void)
@@ -371,6 +389,7 @@ void kn_vcpu_close(void)
 	open = false;
 	while (update_adopting())
 		msleep(100);
+	kn_vept_close();
 	mutex_unlock(&enable_mutex);
 }
 

@@ -24,6 +24,9 @@ unsigned int kn_vept_window = 64;
 /* How often stock KVM is asked for the same page before L2 runs on KVM's EPT02. */
 #define MAX_TRIES	3
 
+/* Of L2, as four levels translate them. */
+#define MAX_ADDRESS_BITS	48
+
 /* That are looked at again at once, after an INVEPT. */
 #define FEW_TABLES	16
 
@@ -61,7 +64,7 @@ static enum outcome walk(struct kn_vcpu *kv, struct kn_vept_fill *fill, struct w
 	do {
 		level = walk->level;
 		page = kn_find_user_page(kv->vcpu, ept_walk_place(walk));
-		if (!page.words)
+		if (!page.words || page.slot->id >= KVM_USER_MEM_SLOTS)
 			return leave(kv, KN_VEPT_TABLE);
 		way->slot[level] = page.slot;
 		way->place[level] = page.words + ept_index(walk->address, level);
@@ -72,6 +75,17 @@ static enum outcome walk(struct kn_vcpu *kv, struct kn_vept_fill *fill, struct w
 	} while (step == EPT_STEP_DOWN);
 
 	return step == EPT_STEP_PAGE ? FILLED : leave(kv, KN_VEPT_L1);
+}
+
+/* Nothing has to be set above the page, and it has been accessed before. */
+static bool has_flags(const struct kn_vept_fill *fill, const struct way *way)
+{
+	int level;
+
+	for (level = EPT_LEVELS; fill->format.ad && level >= fill->walk.level; level--)
+		if (!(way->entry[level] & EPT_ACCESSED))
+			return false;
+	return true;
 }
 
 /* Set the flags that this access sets.  SDM volume 3, "Accessed and Dirty Flags for EPT". */
@@ -298,6 +312,13 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 	enum outcome outcome;
 	struct way way;
 
+	if (gpa >> MAX_ADDRESS_BITS || !kn_is_legal_gpa(kv->vcpu, gpa))
+		return leave(kv, KN_VEPT_L1);
+	if (atomic_read(&vept->nr_tables) > READ_ONCE(kn_vept_max_tables)) {
+		kv->counters.vept_full++;
+		kn_vept_drop(vept);
+	}
+
 	/* Pairs with the lock's release by who changed it. */
 	fill->seq = smp_load_acquire(&vept->seq);
 	fill->format = kn_ept_format(kv->vcpu, root->eptp12 & EPTP_AD);
@@ -308,6 +329,8 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 		return outcome;
 	if (need & ~fill->walk.access)
 		return leave(kv, KN_VEPT_L1);
+	if (!demand && !has_flags(fill, &way))
+		return STOCK;
 	if (demand && fill->format.ad) {
 		outcome = set_flags(kv, fill, &way, need & EPT_WRITE);
 		if (outcome != FILLED)
@@ -341,7 +364,7 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 	return outcome;
 }
 
-/* SDM volume 3, "Information for VM Exits Due to EPT Violations": IRET has ended the blocking of NMIs. */
+/* An IRET has ended the blocking of NMIs, and will be executed again. */
 static void keep_nmis_blocked(void)
 {
 	if (!(kn_vmcs_read(IDT_VECTORING_INFO_FIELD) & VECTORING_INFO_VALID_MASK) &&
@@ -407,7 +430,7 @@ static bool may_use(struct kn_vcpu *kv, struct kn_vept **vept)
 	struct kvm_vcpu *vcpu = kv->vcpu;
 
 	if (!READ_ONCE(kn_vept_enable) || !kn_vcpu_is_adopting() || kv->vept.refused ||
-	    kn_in_smm(vcpu) || kn_uses_evmcs(vcpu) || kn_has_noncoherent_dma(vcpu->kvm) ||
+	    kn_in_smm(vcpu) || kn_uses_evmcs(vcpu) || !kn_forces_write_back(vcpu) ||
 	    (kn_eptp12(vcpu) & EPTP_LENGTH) != EPTP_LENGTH_4)
 		return false;
 
@@ -429,10 +452,6 @@ static struct kn_vept_root *choose_root(struct kn_vcpu *kv)
 		vept->nx_huge_pages = kn_nx_huge_pages();
 		kn_vept_drop(vept);
 	}
-	if (atomic_read(&vept->nr_tables) > READ_ONCE(kn_vept_max_tables)) {
-		kv->counters.vept_full++;
-		kn_vept_drop(vept);
-	}
 	return kn_vept_root(vept, kn_vept_key(kv->vcpu), kn_vmcs_read(EPT_POINTER));
 }
 
@@ -441,7 +460,7 @@ static bool walk_again(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 {
 	struct way way;
 
-	return walk(kv, fill, &way) == FILLED;
+	return walk(kv, fill, &way) == FILLED && has_flags(fill, &way);
 }
 
 /* L1 has executed INVEPT, and L2 is not large. */
@@ -480,11 +499,15 @@ void kn_vept_load(struct kn_vcpu *kv)
 	v->root = root;
 	kn_vmcs_write(EPT_POINTER, root->eptp02);
 
-	/* TLBs know roots by their address, which was something else's before. */
+	/*
+	 * TLBs know roots by their address, which was something else's before.  On other CPUs
+	 * KVM has the vCPU begin with empty ones.
+	 */
 	if (!(v->seen & BIT(root->nr))) {
 		v->seen |= BIT(root->nr);
-		kn_flush_tlb(kv->vcpu);
+		kn_invept(root->eptp02);
 	}
+	root->used = ++kv->vm->vept->clock;
 
 	refresh(kv, root);
 	if (v->reflected.access && v->reflected.eptp12 == root->eptp12 &&
@@ -506,6 +529,7 @@ void kn_vept_enter(struct kn_vcpu *kv)
  */
 void kn_vept_invept(struct kn_vcpu *kv)
 {
+	/* Pairs with its creation. */
 	struct kn_vept *vept = smp_load_acquire(&kv->vm->vept);
 	u64 eptp12 = KN_INVALID_GPA;
 	unsigned int i;

@@ -26,7 +26,7 @@ struct kn_vept_table {
 	spinlock_t lock;		/* against others who fill it */
 	u64 *entries;			/* what processors walk */
 	u64 *copies;			/* at levels 1 and 2: what page entries were made from */
-	u64 source;			/* ... in this table of L1; or the large page it is part of */
+	u64 source;			/* ... in this table of L1; or a large page's entry */
 	u64 address;			/* of L2, translated by one of its entries */
 	struct kn_vept_root *root;
 	bool is_part;			/* it is part of a large page */
@@ -41,6 +41,7 @@ struct kn_vept_root {
 	u64 eptp12;			/* as far as it matters */
 	u64 eptp02;
 	unsigned int nr;
+	u64 used;			/* when, by kn_vept.clock */
 	bool stale;			/* L1 has executed INVEPT since all of it was looked at */
 	struct kn_vept_table top;
 };
@@ -51,22 +52,23 @@ struct kn_vept_root {
  */
 struct kn_vept {
 	struct list_head node;		/* in the list of all */
-	rwlock_t lock;
+	rwlock_t lock;			/* of everything below but where it has a lock of its own */
 	struct kvm *kvm;		/* NULL once it dies */
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;
-	unsigned long seq;		/* what was found out at another one may not hold any more */
-	unsigned long in_progress;	/* changes of the host's page tables, of these addresses: */
+	unsigned long seq;		/* what was found out at another may not hold any more */
+	unsigned long in_progress;	/* changes of the owner's page tables, of these addresses */
 	unsigned long change_begin, change_end;
 	bool flush_pending;		/* TLBs may have what is no longer in the tables */
 	bool logged;			/* KVM logs which pages are written */
 	int nx_huge_pages;		/* KVM's, when pages were mapped */
 	struct list_head tables;
-	spinlock_t tables_lock;
+	spinlock_t tables_lock;		/* of the list */
 	atomic_t nr_tables;
 	struct xarray small;		/* of addresses of the VM's owner, see vept_rmap.c */
 	struct xarray large;
-	spinlock_t roots_lock;
+	spinlock_t roots_lock;		/* of adding one */
+	u64 clock;			/* counts roots that are loaded, more or less */
 	unsigned int nr_roots;		/* only grows */
 	struct kn_vept_root *roots[KN_VEPT_NR_ROOTS];
 };
@@ -121,7 +123,10 @@ void kn_vept_free_vcpu(struct kn_vcpu *kv);
 
 /* vept_vm.c: what a VM has. */
 struct kn_vept *kn_vept_get(struct kn_vm *vm, struct kvm *kvm);
-bool kn_vept_give_back(struct kn_vcpu *kv);
+void kn_vept_give_back_all(void);
+void kn_vept_close(void);
+void kn_vept_forget(struct kn_vept *vept);
+struct kn_vept_root *kn_vept_recycle(struct kn_vept *vept, u64 eptp12, u64 eptp02);
 void kn_vept_dies(struct kvm *kvm);
 void kn_vept_free(struct kn_vept *vept);
 void kn_vept_memslots_change(struct kvm *kvm, bool committed);
@@ -130,6 +135,7 @@ void kn_vept_drop(struct kn_vept *vept);
 void kn_vept_flush(struct kn_vept *vept);
 
 /* vept_map.c: the tables. */
+void kn_vept_set_root(struct kn_vept_root *root, u64 eptp12, u64 eptp02);
 struct kn_vept_root *kn_vept_root(struct kn_vept *vept, u64 eptp12, u64 eptp02);
 bool kn_vept_spare(struct kn_vept_fill *fill);
 void kn_vept_free_fill(struct kn_vept_fill *fill);

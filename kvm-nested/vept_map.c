@@ -17,9 +17,6 @@
 #include "vcpu.h"
 #include "vept.h"
 
-/* Write-back whatever L2's PAT says, as stock KVM has it for memory. */
-#define EPT02_MEMORY		(6ULL << 3 | BIT_ULL(6))
-
 static void init_table(struct kn_vept_table *table, int level, bool ad)
 {
 	spin_lock_init(&table->lock);
@@ -84,17 +81,28 @@ void kn_vept_free_tables(struct list_head *tables)
 		free_table(table);
 }
 
-/* The root for an EPT pointer of L1.  May sleep.  NULL if there are too many. */
+/* Nobody uses the root, or it is about to be looked for again. */
+void kn_vept_set_root(struct kn_vept_root *root, u64 eptp12, u64 eptp02)
+{
+	root->top.ad = eptp12 & EPTP_AD;
+	root->eptp12 = eptp12;
+	root->eptp02 = virt_to_phys(root->top.entries) | EPTP_LENGTH_4 |
+		       (eptp02 & ~(EPT_ADDRESS | EPTP_LENGTH));
+}
+
+/* The root for an EPT pointer of L1.  May sleep.  NULL without memory. */
 struct kn_vept_root *kn_vept_root(struct kn_vept *vept, u64 eptp12, u64 eptp02)
 {
 	struct kn_vept_root *root = NULL, *new;
-	unsigned int i;
+	unsigned int i, nr;
 
-	for (i = 0; i < smp_load_acquire(&vept->nr_roots); i++)
+	/* Pairs with the release below. */
+	nr = smp_load_acquire(&vept->nr_roots);
+	for (i = 0; i < nr; i++)
 		if (vept->roots[i]->eptp12 == eptp12)
 			return vept->roots[i];
 	if (i == KN_VEPT_NR_ROOTS)
-		return NULL;
+		return kn_vept_recycle(vept, eptp12, eptp02);
 
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
@@ -104,10 +112,8 @@ struct kn_vept_root *kn_vept_root(struct kn_vept *vept, u64 eptp12, u64 eptp02)
 		kfree(new);
 		return NULL;
 	}
-	init_table(&new->top, EPT_LEVELS, eptp12 & EPTP_AD);
-	new->eptp12 = eptp12;
-	new->eptp02 = virt_to_phys(new->top.entries) | EPTP_LENGTH_4 |
-		      (eptp02 & ~(EPT_ADDRESS | EPTP_LENGTH));
+	init_table(&new->top, EPT_LEVELS, false);
+	kn_vept_set_root(new, eptp12, eptp02);
 
 	spin_lock(&vept->roots_lock);
 	for (; i < vept->nr_roots; i++)
@@ -137,16 +143,14 @@ static void use_entry(struct kn_vept_table *table, unsigned int index)
 	table->used |= BIT_ULL(index / GROUP_SIZE);
 }
 
-#define for_each_used_group(_first, _table)						\
-	for (u64 _groups = (_table)->used;						\
-	     _groups && ((_first) = __ffs64(_groups) * GROUP_SIZE, true);		\
-	     _groups &= _groups - 1)
+/* The first entry of the next such group, and one group less. */
+static unsigned int take_group(u64 *groups)
+{
+	unsigned int first = __ffs64(*groups) * GROUP_SIZE;
 
-#define for_each_used_entry(_entry, _table)						\
-	for (u64 _groups = (_table)->used; _groups; _groups &= _groups - 1)		\
-		for ((_entry) = &(_table)->entries[__ffs64(_groups) * GROUP_SIZE];	\
-		     (_entry) < &(_table)->entries[(__ffs64(_groups) + 1) * GROUP_SIZE]; \
-		     (_entry)++)
+	*groups &= *groups - 1;
+	return first;
+}
 
 /* Whether a table was made from what the walk has come across. */
 static void find_source(const struct ept_walk *walk, int level, u64 *source, bool *is_part,
@@ -180,16 +184,17 @@ static void compare_pages(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_ve
 {
 	const u64 __user *words = kn_find_user_page(kv->vcpu, table->source).words;
 	const u64 *copies = table->copies;
-	DECLARE_BITMAP(differ, EPT_NR_ENTRIES) = {};
+	unsigned long differ[BITS_TO_LONGS(EPT_NR_ENTRIES)] = {};
+	u64 groups = table->used, word;
 	unsigned int first, i;
-	u64 word;
 
 	/* If L1's table can't be read, nothing agrees with it. */
 	if (!words || !user_read_access_begin(words, PAGE_SIZE)) {
 		bitmap_fill(differ, EPT_NR_ENTRIES);
 		goto drop;
 	}
-	for_each_used_group(first, table) {
+	while (groups) {
+		first = take_group(&groups);
 #pragma GCC unroll 8
 		for (i = 0; i < GROUP_SIZE; i++) {
 			unsafe_get_user(word, &words[first + i], fault);
@@ -208,16 +213,40 @@ drop:
 			empty_entry(kv, vept, &table->entries[i]);
 }
 
+/* Must hold the table's lock. */
+static void empty_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table)
+{
+	u64 groups = table->used;
+	unsigned int first, i;
+
+	while (groups) {
+		first = take_group(&groups);
+		for (i = first; i < first + GROUP_SIZE; i++)
+			if (kn_vept_is_page(table->entries[i]))
+				empty_entry(kv, vept, &table->entries[i]);
+	}
+}
+
 /* The table has pages of something else.  Must hold its lock. */
 static void set_source(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table,
 		       const struct ept_walk *walk)
 {
-	u64 *entry;
-
-	for_each_used_entry(entry, table)
-		if (kn_vept_is_page(*entry))
-			empty_entry(kv, vept, entry);
+	empty_table(kv, vept, table);
 	find_source(walk, table->level, &table->source, &table->is_part, &table->upper);
+}
+
+/* Links lead somewhere only once they have been looked at. */
+static void make_links_stale(struct kn_vept_table *table)
+{
+	u64 groups = table->used, *entry;
+	unsigned int i;
+
+	while (groups) {
+		entry = &table->entries[take_group(&groups)];
+		for (i = 0; i < GROUP_SIZE; i++)
+			if (kn_vept_child(entry[i]))
+				WRITE_ONCE(entry[i], entry[i] & ~EPT_RWX);
+	}
 }
 
 /*
@@ -227,14 +256,9 @@ static void set_source(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_
 static void refresh_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table,
 			  const struct ept_walk *walk)
 {
-	u64 *entry;
-
 	kv->counters.vept_checked++;
 	if (table->level > 1)
-		for_each_used_entry(entry, table)
-			if (kn_vept_child(*entry))
-				WRITE_ONCE(*entry, *entry & ~EPT_RWX);
-
+		make_links_stale(table);
 	if (table->level > KN_VEPT_PAGE_LEVELS)
 		return;
 	if (!has_source(table, walk))
@@ -279,7 +303,8 @@ static void refresh_link(struct kn_vcpu *kv, struct kn_vept *vept, u64 *entry,
 		return;
 
 	spin_lock(&child->lock);
-	if (!(READ_ONCE(*entry) & EPT_RWX)) {
+	/* Unless somebody was faster, or has a large page there now. */
+	if (kn_vept_child(READ_ONCE(*entry)) == child && !(READ_ONCE(*entry) & EPT_RWX)) {
 		refresh_table(kv, vept, child, walk);
 		/* Processors may walk it as soon as they see the link. */
 		smp_store_release(entry, link_to(child));
@@ -330,7 +355,8 @@ static struct kn_vept_table *find_table(struct kn_vcpu *kv, struct kn_vept *vept
  * than L2 coming across it.  @walk tells where EPT12 leads, or that it leads nowhere.
  */
 void kn_vept_refresh(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
-		     struct kn_vept_fill *fill, bool (*walk)(struct kn_vcpu *, struct kn_vept_fill *))
+		     struct kn_vept_fill *fill,
+		     bool (*walk)(struct kn_vcpu *, struct kn_vept_fill *))
 {
 	struct kn_vept_table *table;
 
@@ -338,8 +364,11 @@ void kn_vept_refresh(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_ro
 	read_lock(&vept->lock);
 	if (vept->seq != fill->seq)
 		goto unlock;
+	/* Others may add tables, in front; none is removed. */
 	spin_lock(&vept->tables_lock);
-	list_for_each_entry(table, &vept->tables, node) {
+	table = list_first_entry(&vept->tables, struct kn_vept_table, node);
+	spin_unlock(&vept->tables_lock);
+	list_for_each_entry_from(table, &vept->tables, node) {
 		if (table->root != root || table->level > 1)
 			continue;
 		ept_walk_begin(&fill->walk, root->eptp12, table->address);
@@ -347,7 +376,6 @@ void kn_vept_refresh(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_ro
 		if (walk(kv, fill))
 			find_table(kv, vept, root, fill);
 	}
-	spin_unlock(&vept->tables_lock);
 	WRITE_ONCE(root->stale, false);
 unlock:
 	read_unlock(&vept->lock);
@@ -404,11 +432,25 @@ static bool is_changing(const struct kn_vept *vept, unsigned long hva)
 	       hva < vept->change_end;
 }
 
+/*
+ * A large page where there have been small ones.  Their table is left to itself, and
+ * nobody takes its link for stale meanwhile.  Must hold the lock of the entry's table.
+ */
+static void replace_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *child,
+			  u64 *entry, u64 new)
+{
+	spin_lock_nested(&child->lock, SINGLE_DEPTH_NESTING);
+	empty_table(kv, vept, child);
+	WRITE_ONCE(vept->flush_pending, true);
+	xchg(entry, new);
+	spin_unlock(&child->lock);
+}
+
 /* Must hold the table's lock. */
-static void fill_table(struct kn_vept *vept, struct kn_vept_table *table,
+static void fill_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table,
 		       const struct kn_vept_fill *fill, bool accessed)
 {
-	u64 flags = EPT02_MEMORY | KN_VEPT_PAGE | (table->level > 1 ? EPT_LARGE : 0);
+	u64 flags = KN_MT_WRITE_BACK | KN_VEPT_PAGE | (table->level > 1 ? EPT_LARGE : 0);
 	u64 *entry = &table->entries[fill->first], *copy = &table->copies[fill->first];
 	u64 wanted = fill->wanted, dirty = table->ad ? EPT_DIRTY : 0, old, new;
 	struct kn_rmap_place place = {};
@@ -419,9 +461,6 @@ static void fill_table(struct kn_vept *vept, struct kn_vept_table *table,
 			continue;
 
 		old = READ_ONCE(entry[i]);
-		/* A large page where there have been small ones. */
-		if (kn_vept_child(old))
-			continue;
 		new = PFN_PHYS(fill->pfn[i]) | fill->access[i] | flags;
 		/* The owner knows that the page may be written to. */
 		if (new & EPT_WRITE)
@@ -432,7 +471,10 @@ static void fill_table(struct kn_vept *vept, struct kn_vept_table *table,
 		if (old && ((old ^ new) & EPT_ADDRESS || old & ~new & EPT_RWX))
 			WRITE_ONCE(vept->flush_pending, true);
 		copy[i] = fill->copy[i];
-		xchg(&entry[i], new);
+		if (kn_vept_child(old))
+			replace_table(kv, vept, kn_vept_child(old), &entry[i], new);
+		else
+			xchg(&entry[i], new);
 		kn_rmap_set(vept, &place, fill->hva[i], table->level, &entry[i]);
 	}
 	for (i = 0; i < fill->nr; i += GROUP_SIZE)
@@ -458,7 +500,7 @@ bool kn_vept_install(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_ro
 	spin_lock(&table->lock);
 	if (!has_source(table, &fill->walk))
 		set_source(kv, vept, table, &fill->walk);
-	fill_table(vept, table, fill, accessed);
+	fill_table(kv, vept, table, fill, accessed);
 	spin_unlock(&table->lock);
 	done = true;
 unlock:
@@ -470,12 +512,9 @@ unlock:
 /* Must hold kn_vept.lock for writing.  L1 has invalidated what it has of this EPT pointer. */
 void kn_vept_make_stale(struct kn_vept *vept, struct kn_vept_root *root)
 {
-	u64 *entry;
-
 	vept->seq++;
 	root->stale = true;
-	for_each_used_entry(entry, &root->top)
-		WRITE_ONCE(*entry, *entry & ~EPT_RWX);
+	make_links_stale(&root->top);
 }
 
 /* Must hold kn_vept.lock for writing.  Tables are freed when no processor walks them any more. */

@@ -27,7 +27,7 @@ static struct kn_vept *of_notifier(struct mmu_notifier *notifier)
 	return container_of(notifier, struct kn_vept, notifier);
 }
 
-/* Must hold kn_vept.lock for writing.  No processor has anything any more that was in the tables. */
+/* Must hold kn_vept.lock for writing.  Processors forget what they have of the tables. */
 void kn_vept_flush(struct kn_vept *vept)
 {
 	vept->flush_pending = false;
@@ -57,11 +57,23 @@ void kn_vept_drop(struct kn_vept *vept)
 	kn_rmap_free_pages(&pages);
 }
 
+/* Must hold kn_vept.lock for writing.  Nobody accesses this memory of the owner's any more. */
+static void unmap(struct kn_vept *vept, unsigned long begin, unsigned long end,
+		  struct list_head *tables, struct list_head *pages)
+{
+	bool all = false, zapped;
+
+	zapped = kn_rmap_zap(vept, begin, end, &all);
+	if (all)
+		detach_all(vept, tables, pages);
+	else if (zapped || vept->flush_pending)
+		kn_vept_flush(vept);
+}
+
 /* This memory is about to change, or be unmapped. */
 static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
 {
 	struct kn_vept *vept = of_notifier(notifier);
-	bool zapped, all = false;
 	LIST_HEAD(tables);
 	LIST_HEAD(pages);
 
@@ -73,11 +85,7 @@ static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifie
 		vept->change_begin = min(vept->change_begin, range->start);
 		vept->change_end = max(vept->change_end, range->end);
 	}
-	zapped = kn_rmap_zap(vept, range->start, range->end, &all);
-	if (all)
-		detach_all(vept, &tables, &pages);
-	else if (zapped || vept->flush_pending)
-		kn_vept_flush(vept);
+	unmap(vept, range->start, range->end, &tables, &pages);
 	write_unlock(&vept->lock);
 	kn_vept_free_tables(&tables);
 	kn_rmap_free_pages(&pages);
@@ -258,6 +266,7 @@ void kn_vept_memslots_change(struct kvm *kvm, bool committed)
 	if (vept) {
 		if (committed)
 			WRITE_ONCE(vept->logged, kn_logs_writes(kvm));
+		kn_reload_roots(kvm);
 		kn_vept_drop(vept);
 	}
 	rcu_read_unlock();
@@ -267,42 +276,98 @@ void kn_vept_memslots_change(struct kvm *kvm, bool committed)
 void kn_vept_write_protect(struct kvm *kvm, unsigned long hva)
 {
 	struct kn_vept *vept;
-	bool all = false;
+	LIST_HEAD(tables);
+	LIST_HEAD(pages);
 
 	rcu_read_lock();
 	vept = find(kvm);
 	if (vept) {
 		write_lock(&vept->lock);
 		vept->seq++;
-		if (kn_rmap_zap(vept, hva, hva + PAGE_SIZE, &all))
-			kn_vept_flush(vept);
+		unmap(vept, hva, hva + PAGE_SIZE, &tables, &pages);
 		write_unlock(&vept->lock);
-		if (all)
-			kn_vept_drop(vept);
+		kn_vept_free_tables(&tables);
+		kn_rmap_free_pages(&pages);
 	}
 	rcu_read_unlock();
 }
 
 /*
- * Must hold kn_srcu.  No vCPU takes an EPT02 of the module any more: those that have
- * one in VMCS02 leave the guest, and let KVM load its own before they enter it again.
+ * No vCPU takes an EPT02 of the module any more: those that have one in VMCS02 leave the
+ * guest, and let KVM load its own before they enter it again.
  */
-bool kn_vept_give_back(struct kn_vcpu *kv)
+void kn_vept_give_back_all(void)
 {
-	/* Pairs with its creation. */
-	struct kn_vept *vept = smp_load_acquire(&kv->vm->vept);
-	LIST_HEAD(tables);
-	LIST_HEAD(pages);
+	struct kn_vept *vept;
 
-	if (!vept)
-		return true;
+	rcu_read_lock();
+	list_for_each_entry_rcu(vept, &vepts, node) {
+		LIST_HEAD(tables);
+		LIST_HEAD(pages);
+
+		write_lock(&vept->lock);
+		if (vept->kvm)
+			kn_reload_roots(vept->kvm);
+		detach_all(vept, &tables, &pages);
+		write_unlock(&vept->lock);
+		kn_vept_free_tables(&tables);
+		kn_rmap_free_pages(&pages);
+	}
+	rcu_read_unlock();
+}
+
+/* The same for ever: the hooks are about to go that would tell of a VM's death. */
+void kn_vept_close(void)
+{
+	struct kn_vept *vept;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(vept, &vepts, node) {
+		write_lock(&vept->lock);
+		WRITE_ONCE(vept->kvm, NULL);
+		write_unlock(&vept->lock);
+	}
+	rcu_read_unlock();
+}
+
+/*
+ * L1 has left VMX operation: whoever enters it next begins with nothing cached.
+ * Callable where nothing may sleep.
+ */
+void kn_vept_forget(struct kn_vept *vept)
+{
+	unsigned int i;
 
 	write_lock(&vept->lock);
+	for (i = 0; i < vept->nr_roots; i++) {
+		kn_vept_make_stale(vept, vept->roots[i]);
+		kn_invept(vept->roots[i]->eptp02);
+	}
+	write_unlock(&vept->lock);
+}
+
+/*
+ * The root that was used least is for another EPT pointer.  Who has it in VMCS02 leaves
+ * the guest, and looks for its own again.
+ */
+struct kn_vept_root *kn_vept_recycle(struct kn_vept *vept, u64 eptp12, u64 eptp02)
+{
+	struct kn_vept_root *root;
+	LIST_HEAD(tables);
+	LIST_HEAD(pages);
+	unsigned int i;
+
+	write_lock(&vept->lock);
+	root = vept->roots[0];
+	for (i = 1; i < vept->nr_roots; i++)
+		if (vept->roots[i]->used < root->used)
+			root = vept->roots[i];
 	if (vept->kvm)
 		kn_reload_roots(vept->kvm);
 	detach_all(vept, &tables, &pages);
+	kn_vept_set_root(root, eptp12, eptp02);
 	write_unlock(&vept->lock);
 	kn_vept_free_tables(&tables);
 	kn_rmap_free_pages(&pages);
-	return true;
+	return root;
 }

@@ -102,7 +102,7 @@ u64 ept_walk_target(const struct ept_walk *walk, u64 address)
 /**
  * ept_leaf_accesses() - what L2 may do without L1 noticing
  * @format: what L1 may have
- * @level: of a table of EPT12
+ * @level: of a table of EPT12 whose entries may map pages
  * @upper: what the entries above it permit
  * @entries: entries of this table
  * @nr: how many

@@ -158,7 +158,7 @@ static void set_bool(struct kn_check *check, const char *name)
 
 static void disturb_parameters(struct kn_check *check)
 {
-	switch (random_number() % 12) {
+	switch (random_number() % 14) {
 	case 7:
 		return set_bool(check, "shadow_l2");
 	case 8:
@@ -167,6 +167,10 @@ static void disturb_parameters(struct kn_check *check)
 		return set_bool(check, "pages");
 	case 10:
 		return set_bool(check, "walk");
+	case 12:
+		return set_bool(check, "vept");
+	case 13:
+		return set_number(check, "vept_tables", 1, 1000, ~0u);
 	case 11:
 		return set_bool(check, "transition");
 	case 0:
@@ -195,6 +199,8 @@ static void settle_parameters(void)
 	kn_parameter_set("vmptr", "1");
 	kn_parameter_set("pages", "1");
 	kn_parameter_set("walk", "1");
+	kn_parameter_set("vept", "1");
+	kn_parameter_set("vept_tables", "16384");
 	kn_parameter_set("transition", "1");
 	kn_set_learning("1", "150", "20");
 	kn_parameter_set("shadow", "1");

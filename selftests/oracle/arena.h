@@ -166,6 +166,7 @@ struct state {
 	uint64_t nr_ops;
 	uint64_t nr_settings;
 	uint64_t writes_read_only;	/* L1 may VMWRITE read-only fields */
+	uint64_t changes_ept12;		/* L1 changes entries that L2 uses */
 	uint64_t op;			/* current one */
 	uint64_t step;
 	uint64_t log_end;		/* in items */

@@ -24,6 +24,13 @@ enum {
 	VALUE_INDEX = 3,
 };
 
+const char *field_name(uint32_t encoding)
+{
+	const struct kn_field *field = kn_field_find(encoding);
+
+	return field ? field->name : "no field";
+}
+
 static void emit(struct op *op, uint64_t value, unsigned int size)
 {
 	memcpy(op->insn + op->length, &value, size);

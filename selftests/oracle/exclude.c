@@ -10,7 +10,31 @@
 #include "program.h"
 
 #define ACTIVITY_WAIT_FOR_SIPI	3
+
+#define INTR_INFO_VALID_MASK		BIT(31)
+#define INTR_INFO_INTR_TYPE_MASK	0x700
+#define INTR_TYPE_PRIV_SW_EXCEPTION	(5 << 8)
+#define INTR_TYPE_SOFT_EXCEPTION	(6 << 8)
 #define INFO_IS_REG		BIT(10)	/* of VMX_INSTRUCTION_INFO */
+
+/*
+ * An event whose delivery has an EPT violation for L0, which depends on what L2 has touched before,
+ * is injected again by stock KVM. One of the kind of INT1 gets lost; and a software exception that
+ * is neither INT3's nor INTO's becomes a hardware exception, which mostly can't be entered with.
+ */
+static uint64_t exclude_event(uint64_t info)
+{
+	if (!(info & INTR_INFO_VALID_MASK))
+		return info;
+	switch (info & INTR_INFO_INTR_TYPE_MASK) {
+	case INTR_TYPE_PRIV_SW_EXCEPTION:
+		return info & ~(uint64_t)INTR_INFO_VALID_MASK;
+	case INTR_TYPE_SOFT_EXCEPTION:
+		return (info & 0xff) == OF_VECTOR ? info : (info & ~0xffull) | BP_VECTOR;
+	default:
+		return info;
+	}
+}
 
 /* The value that is written instead of @value. */
 uint64_t exclude_value(uint32_t field, uint64_t value)
@@ -26,6 +50,8 @@ uint64_t exclude_value(uint32_t field, uint64_t value)
 	/* The emulator has no such exits: only KVM, behind an instruction that it emulates. */
 	case CPU_BASED_VM_EXEC_CONTROL:
 		return value & ~(uint64_t)CPU_BASED_MONITOR_TRAP;
+	case VM_ENTRY_INTR_INFO_FIELD:
+		return exclude_event(value);
 	/* Nobody sends one. */
 	case GUEST_ACTIVITY_STATE:
 		return (value & 0xffffffff) == ACTIVITY_WAIT_FOR_SIPI ? 0 : value;
@@ -94,9 +120,10 @@ static bool has_insn_info(uint32_t reason)
 
 /*
  * What an exit of L2 leaves in fields that say nothing of this exit is mostly what the exit before
- * had, which may have been L0's: the qualification after VMREAD and VMWRITE with a register operand
- * where memory was possible; and where L2 has a shadow VMCS, so that its accesses may or may not
- * exit to L0, what they would have told of their operands.
+ * had, which may have been L0's: the linear address of the last EPT violation that L0 handled;
+ * the qualification after VMREAD and VMWRITE with a register operand where memory was possible; and
+ * where L2 has a shadow VMCS, so that its accesses may or may not exit to L0, what they would have
+ * told of their operands.
  */
 bool exclude_leftover(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2)
 {
@@ -107,16 +134,36 @@ bool exclude_leftover(uint32_t field, uint32_t reason, uint32_t insn_info, uint3
 	case VMX_INSTRUCTION_INFO:
 		return cpu2 & SECONDARY_EXEC_SHADOW_VMCS && !has_insn_info(reason);
 	case GUEST_LINEAR_ADDRESS:
-		return cpu2 & SECONDARY_EXEC_SHADOW_VMCS && reason != EXIT_REASON_EPT_VIOLATION;
+		return reason != EXIT_REASON_EPT_VIOLATION;
 	default:
 		return false;
 	}
 }
 
-/* L1 makes these fields one value, for whoever reads them later. If it can't, L2 must not. */
+/*
+ * L1 makes these fields one value, for whoever reads them later. If it can't, L2 must not, and no
+ * L2 can help that its last EPT violation is L0's business.
+ */
 bool exclude_vmcs_access(void)
 {
 	return !the_state()->writes_read_only;
+}
+
+bool exclude_read(uint64_t encoding)
+{
+	return !the_state()->writes_read_only && encoding == GUEST_LINEAR_ADDRESS;
+}
+
+/* The same for a VMCS12 in memory. */
+void exclude_leftovers(uint64_t *words)
+{
+	uint32_t reason = kn_region_read(words, VM_EXIT_REASON);
+	uint32_t insn_info = kn_region_read(words, VMX_INSTRUCTION_INFO);
+	uint32_t cpu2 = kn_region_read(words, SECONDARY_VM_EXEC_CONTROL);
+
+	for (unsigned int i = 0; i < NR_LEFTOVERS; i++)
+		if (exclude_leftover(leftovers[i], reason, insn_info, cpu2))
+			kn_region_write(words, leftovers[i], 0);
 }
 
 /* Details of an exception that there is none of: KVM leaves those of the last one it emulated. */
@@ -137,6 +184,17 @@ void exclude_events(struct kvm_vcpu_events *events)
 unsigned int exclude_vmxoff(void)
 {
 	return OP_CLEAR;
+}
+
+/*
+ * VMREAD and VMWRITE of an L2 with an operand on a page that EPT12 lacks, or forbids: if KVM
+ * emulates them, L1 gets the address of the page, not of the operand, and the wrong kind of access
+ * and the dirty flag of L2's page tables is not set. So a program has such operands or changes
+ * EPT12.
+ */
+bool exclude_l2_operand(void)
+{
+	return the_state()->changes_ept12;
 }
 
 /*

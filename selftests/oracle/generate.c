@@ -24,26 +24,6 @@ static struct {
 
 static char texts[MAX_OPS][TEXT_SIZE];
 
-#define INSN(_prefix, _opcode, _reg)						\
-	((struct insn){ .prefix = (_prefix), .opcode = _opcode, .length = sizeof(_opcode) - 1, \
-			.modrm_reg = (_reg) })
-
-#define VMREAD(_field)		INSN(0, "\x0f\x78", _field)
-#define VMWRITE(_field)		INSN(0, "\x0f\x79", _field)
-#define VMPTRLD			INSN(0, "\x0f\xc7", 6)
-#define VMPTRST			INSN(0, "\x0f\xc7", 7)
-#define VMCLEAR			INSN(0x66, "\x0f\xc7", 6)
-#define VMXON			INSN(0xf3, "\x0f\xc7", 6)
-#define INVEPT(_reg)		INSN(0x66, "\x0f\x38\x80", _reg)
-#define INVVPID(_reg)		INSN(0x66, "\x0f\x38\x81", _reg)
-
-const char *field_name(uint32_t encoding)
-{
-	const struct kn_field *field = kn_field_find(encoding);
-
-	return field ? field->name : "no field";
-}
-
 const char *program_text(unsigned int op)
 {
 	return op < MAX_OPS ? texts[op] : "the end";
@@ -67,11 +47,6 @@ static struct op *new_op(enum code code, const char *format, ...)
 static unsigned int likely_vmcs(void)
 {
 	return pick(&g.dice, percent(&g.dice, 75) ? 2 : NR_VMCS);
-}
-
-static unsigned int slot_of(const struct op *op)
-{
-	return op - g.ops;
 }
 
 static unsigned int any_reg(void)
@@ -147,14 +122,15 @@ static void add_memory_insn(const char *name, const struct insn *insn, uint64_t 
 		op->poke[0] = poke0;
 		op->poke[1] = poke1;
 	}
-	encode_memory(&g.dice, op, slot_of(op), insn, address);
+	encode_memory(&g.dice, op, op - g.ops, insn, address);
 	snprintf(texts[g.nr - 1], TEXT_SIZE, "%s %#lx%s at [%#lx]%s", name, poke0, what, address,
 		 mode_text(op));
 }
 
 /* With the encoding in a register and the value in another, or in memory. */
-static void add_access(bool write, uint64_t encoding, uint64_t value, uint64_t varying)
+static void add_access(bool write, uint64_t wanted, uint64_t value, uint64_t varying)
 {
+	uint64_t encoding = exclude_read(wanted) ? EXIT_QUALIFICATION : wanted;
 	unsigned int field_reg = any_reg(), value_reg = any_reg_but(field_reg);
 	struct insn insn = write ? VMWRITE(field_reg) : VMREAD(field_reg);
 	bool in_memory = percent(&g.dice, 40);
@@ -175,7 +151,7 @@ static void add_access(bool write, uint64_t encoding, uint64_t value, uint64_t v
 			if (varying)
 				op->varies = OP_NR_VALUES;
 		}
-		encode_memory(&g.dice, op, slot_of(op), &insn, address);
+		encode_memory(&g.dice, op, op - g.ops, &insn, address);
 	} else {
 		/* Seldom the same one for both. */
 		if (percent(&g.dice, 3))
@@ -216,11 +192,6 @@ static uint64_t any_encoding(void)
 	}
 }
 
-static bool in_playground(void)
-{
-	return g.current == g.playground;
-}
-
 /* Now and then the upper half of a 64-bit field. */
 static uint32_t maybe_high(uint32_t field)
 {
@@ -240,7 +211,7 @@ static void add_single_access(void)
 	if (percent(&g.dice, 45)) {
 		add_access(false, percent(&g.dice, 50) ? any_encoding() :
 			   g.read[pick(&g.dice, NR_FAVOURITE)], roll(&g.dice), 0);
-	} else if (in_playground()) {
+	} else if (g.current == g.playground) {
 		uint64_t encoding = any_encoding();
 
 		add_access(true, encoding, value_any(&g.dice, encoding), 0);
@@ -398,7 +369,7 @@ static void add_invalidate(void)
 		op->poke[0] = poke0;
 		op->poke[1] = poke1;
 	}
-	encode_memory(&g.dice, op, slot_of(op), &insn, address);
+	encode_memory(&g.dice, op, op - g.ops, &insn, address);
 	snprintf(texts[g.nr - 1], TEXT_SIZE, "%s type %#lx of %#lx, %#lx at [%#lx]%s",
 		 ept ? "INVEPT" : "INVVPID", type, poke0, poke1, address, mode_text(op));
 }
@@ -467,7 +438,7 @@ static void add_mutation(void)
 static void add_injection(void)
 {
 	static const uint8_t with_error[] = { 8, 10, 11, 12, 13, 14, 17 };
-	static const uint8_t types[] = { 0, 2, 3, 4, 5, 6, 7 };
+	static const uint8_t types[] = { 0, 2, 3, 4, 6, 7 };
 	uint64_t type = types[pick(&g.dice, ARRAY_SIZE(types))];
 	uint64_t vector = type == 2 ? 2 : pick(&g.dice, type == 3 ? 20 : 256);
 	uint64_t info = 1u << 31 | type << 8 | vector;
@@ -476,7 +447,8 @@ static void add_injection(void)
 		info |= 1 << 11;
 	if (percent(&g.dice, 10))
 		info ^= 1u << pick(&g.dice, 32);
-	add_access(true, VM_ENTRY_INTR_INFO_FIELD, info, 0);
+	add_access(true, VM_ENTRY_INTR_INFO_FIELD,
+		   exclude_value(VM_ENTRY_INTR_INFO_FIELD, info), 0);
 	if (percent(&g.dice, 50))
 		add_access(true, VM_ENTRY_EXCEPTION_ERROR_CODE, pick(&g.dice, 0x10000), 0);
 	add_access(true, VM_ENTRY_INSTRUCTION_LEN, pick(&g.dice, 18), 0);
@@ -520,6 +492,8 @@ static void add_memory_change(void)
 
 	switch (pick(&g.dice, 8)) {
 	case 0 ... 3:
+		if (!the_state()->changes_ept12)
+			break;
 		page = percent(&g.dice, 75) ? P_L2_DATA + pick(&g.dice, 4) :
 		       pick(&g.dice, NR_PAGES);
 		value = percent(&g.dice, 70) ? pick(&g.dice, 256) : roll(&g.dice);
@@ -688,6 +662,7 @@ void program_make(uint64_t seed, const bool *keep)
 	g.playground = 2 + pick(&g.dice, 2);
 
 	state->writes_read_only = percent(&g.dice, 70);
+	state->changes_ept12 = percent(&g.dice, 60);
 	baseline_make(&g.dice);
 	l2_code_make(&g.dice);
 	choose_favourites();

@@ -52,8 +52,11 @@ static uint64_t try_invept(void)
 
 static void log_field(uint32_t field)
 {
-	uint64_t value = 0;
-	uint64_t outcome = try_vmread(field, &value);
+	uint64_t value = 0, outcome;
+
+	if (exclude_read(field))
+		return;
+	outcome = try_vmread(field, &value);
 
 	if (outcome == VM_SUCCEED)
 		log_item(LOG_FIELD, field, value);

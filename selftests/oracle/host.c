@@ -147,11 +147,19 @@ static void log_words(enum kind kind, unsigned int what, const void *words, size
 		log_item(kind, what + i, word[i]);
 }
 
+static void log_vmcs(unsigned int what, const void *page)
+{
+	uint64_t words[125];
+
+	memcpy(words, page, sizeof(words));
+	exclude_leftovers(words);
+	log_words(LOG_VMCS, what, words, sizeof(words));
+}
+
 /* The state in the order of the ABI: header, VMCS12, shadow VMCS12. */
 static void log_nested_state(struct kvm_nested_state *state)
 {
 	struct kvm_vmx_nested_state_data *data = state->data.vmx;
-	uint32_t reason, insn_info, cpu2;
 
 	log_item(LOG_STATE, 0, state->flags);
 	log_item(LOG_STATE, 1, state->size);
@@ -159,18 +167,8 @@ static void log_nested_state(struct kvm_nested_state *state)
 	log_item(LOG_STATE, 3, state->hdr.vmx.vmcs12_pa);
 	log_item(LOG_STATE, 4, state->hdr.vmx.smm.flags);
 	log_item(LOG_STATE, 5, state->hdr.vmx.flags);
-	if (state->size > sizeof(*state)) {
-		uint64_t words[125];
-
-		memcpy(words, data->vmcs12, sizeof(words));
-		reason = kn_region_read(words, VM_EXIT_REASON);
-		insn_info = kn_region_read(words, VMX_INSTRUCTION_INFO);
-		cpu2 = kn_region_read(words, SECONDARY_VM_EXEC_CONTROL);
-		for (unsigned int i = 0; i < NR_LEFTOVERS; i++)
-			if (exclude_leftover(leftovers[i], reason, insn_info, cpu2))
-				kn_region_write(words, leftovers[i], 0);
-		log_words(LOG_VMCS, 0x1000, words, sizeof(words));
-	}
+	if (state->size > sizeof(*state))
+		log_vmcs(0x1000, data->vmcs12);
 	if (state->size > sizeof(*state) + sizeof(data->vmcs12))
 		log_words(LOG_VMCS, 0x2000, data->shadow_vmcs12, 1000);
 }
@@ -348,14 +346,24 @@ static uint64_t hash(const uint64_t *words, unsigned int nr)
 	return value;
 }
 
+static uint64_t hash_page(unsigned int page)
+{
+	uint64_t words[512];
+
+	memcpy(words, (void *)PAGE_AT(page), sizeof(words));
+	if (page >= P_VMCS && page < P_VMCS + NR_VMCS)
+		exclude_leftovers(words);
+	return hash(words, 512);
+}
+
 /* What is in memory at the end. L1's own stacks and variables are its own business. */
 static void log_memory(void)
 {
 	for (unsigned int i = 0; i < NR_VMCS; i++)
-		log_words(LOG_VMCS, i * 0x100, (void *)PAGE_AT(P_VMCS + i), 1000);
+		log_vmcs(i * 0x100, (void *)PAGE_AT(P_VMCS + i));
 	for (unsigned int page = P_PML4; page < P_LOG; page++)
 		if (page < P_STACK || page > P_IST)
-			log_item(LOG_PAGE, page, hash((void *)PAGE_AT(page), 512));
+			log_item(LOG_PAGE, page, hash_page(page));
 }
 
 enum ending host_run(void)

@@ -121,7 +121,7 @@ static void vmcs_access(struct dice *dice, unsigned int block, char *name)
 	const struct kn_field *field = &kn_fields[percent(dice, 60) ? often :
 						  pick(dice, KN_NR_FIELDS)];
 	uint64_t encoding = field->encoding;
-	bool in_register = percent(dice, 50);
+	bool in_register = percent(dice, 50) || exclude_l2_operand();
 	bool write = percent(dice, 50);
 
 	if (percent(dice, 12))

@@ -44,6 +44,9 @@ bool exclude_operand(uint64_t address, bool written);
 extern const uint32_t leftovers[NR_LEFTOVERS];
 bool exclude_leftover(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2);
 bool exclude_vmcs_access(void);
+bool exclude_l2_operand(void);
+bool exclude_read(uint64_t encoding);
+void exclude_leftovers(uint64_t *words);
 /* Flags of an op that is a VMXOFF. */
 unsigned int exclude_vmxoff(void);
 /* Flags of an op that changes EPT12. */
@@ -76,6 +79,19 @@ struct insn {
 	uint8_t length;
 	uint8_t modrm_reg;	/* or the opcode's extension */
 };
+
+#define INSN(_prefix, _opcode, _reg)						\
+	((struct insn){ .prefix = (_prefix), .opcode = _opcode, .length = sizeof(_opcode) - 1, \
+			.modrm_reg = (_reg) })
+
+#define VMREAD(_field)		INSN(0, "\x0f\x78", _field)
+#define VMWRITE(_field)		INSN(0, "\x0f\x79", _field)
+#define VMPTRLD			INSN(0, "\x0f\xc7", 6)
+#define VMPTRST			INSN(0, "\x0f\xc7", 7)
+#define VMCLEAR			INSN(0x66, "\x0f\xc7", 6)
+#define VMXON			INSN(0xf3, "\x0f\xc7", 6)
+#define INVEPT(_reg)		INSN(0x66, "\x0f\x38\x80", _reg)
+#define INVVPID(_reg)		INSN(0x66, "\x0f\x38\x81", _reg)
 
 /* The instruction with a memory operand at @address, in one of the forms that there are. */
 void encode_memory(struct dice *dice, struct op *op, unsigned int slot, const struct insn *insn,

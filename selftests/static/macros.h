@@ -5,3 +5,4 @@
 #define KN_INSNS(X)
 #define KN_CALLS(X)
 #define KN_FALLBACKS(X)
+#define KN_VEPT_CAUSES(X)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/// Only kvm_intel.h, kvm_intel.c and hook.c know what lies where in KVM's structures.
+/// Only kvm_intel.h, kvm_mmu.h, kvm_intel.c and hook.c know what lies where in KVM's structures.
 
 virtual report
 
@@ -8,7 +8,7 @@ virtual report
 import os
 
 def knows(p):
-    return os.path.basename(p[0].file) in ("kvm_intel.h", "kvm_intel.c", "hook.c")
+    return os.path.basename(p[0].file) in ("kvm_intel.h", "kvm_mmu.h", "kvm_intel.c", "hook.c")
 
 @arch@
 expression object;
