@@ -230,6 +230,23 @@ static bool get_target(struct kn_vept_fill *fill)
 	return true;
 }
 
+/*
+ * The same for a page that can't be had so, or not to be written to.  Stock KVM has been
+ * asked before, which may have let L1 do something else until the page is there.
+ */
+static bool wait_for_target(struct kn_vept_fill *fill, u8 need)
+{
+	struct page *page;
+
+	if (!(need & EPT_WRITE))
+		fill->access[fill->target] &= ~EPT_WRITE;
+	if (get_user_pages_unlocked(fill->hva[fill->target], 1, &page,
+				    need & EPT_WRITE ? FOLL_WRITE : 0) != 1)
+		return false;
+	fill->pfn[fill->target] = page_to_pfn(page);
+	return true;
+}
+
 static void put_target(struct kn_vept_fill *fill, bool filled)
 {
 	struct page *page = pfn_to_page(fill->pfn[fill->target]);
@@ -238,17 +255,6 @@ static void put_target(struct kn_vept_fill *fill, bool filled)
 	if (filled && fill->access[fill->target] & EPT_WRITE && !PageReserved(page))
 		SetPageDirty(page);
 	put_page(page);
-}
-
-/* Let the host bring in what is not there.  May sleep. */
-static bool fault_in(unsigned long hva, bool write)
-{
-	struct page *page;
-
-	if (get_user_pages_unlocked(hva, 1, &page, write ? FOLL_WRITE : 0) != 1)
-		return false;
-	put_page(page);
-	return true;
 }
 
 /*
@@ -311,6 +317,7 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 	struct kn_vept_fill *fill = kv->vept.fill;
 	enum outcome outcome;
 	struct way way;
+	bool asked;
 
 	if (gpa >> MAX_ADDRESS_BITS || !kn_is_legal_gpa(kv->vcpu, gpa))
 		return leave(kv, KN_VEPT_L1);
@@ -351,10 +358,8 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 	if (!(fill->wanted & BIT_ULL(fill->target)))
 		return leave(kv, KN_VEPT_SLOT);
 
-	if (demand && kv->vept.tries == MAX_TRIES - 1 &&
-	    !fault_in(fill->hva[fill->target], need & EPT_WRITE))
-		return leave(kv, KN_VEPT_HOST);
-	if (!get_target(fill))
+	asked = demand && kv->vept.tries && kv->vept.again == gpa_to_gfn(gpa);
+	if (asked ? !wait_for_target(fill, need) : !get_target(fill))
 		return leave(kv, KN_VEPT_HOST);
 	kn_host_find_pages(kv->vcpu->kvm->mm, fill);
 	outcome = install(kv, vept, root, fill, need, demand);

@@ -29,7 +29,7 @@ struct kn_vept_table {
 	u64 source;			/* ... in this table of L1; or a large page's entry */
 	u64 address;			/* of L2, translated by one of its entries */
 	struct kn_vept_root *root;
-	bool is_part;			/* it is part of a large page */
+	u8 source_level;		/* higher than the table's, if it is part of a large page */
 	u8 upper;			/* what the entries above this source permit */
 	u8 level;
 	bool ad;			/* processors set accessed and dirty flags in it */

@@ -153,22 +153,22 @@ static unsigned int take_group(u64 *groups)
 }
 
 /* Whether a table was made from what the walk has come across. */
-static void find_source(const struct ept_walk *walk, int level, u64 *source, bool *is_part,
+static void find_source(const struct ept_walk *walk, int level, u64 *source, u8 *source_level,
 			u8 *upper)
 {
-	*is_part = walk->level > level;
-	*source = *is_part ? walk->entry : walk->table[level];
-	*upper = walk->upper[*is_part ? walk->level : level];
+	*source_level = max(walk->level, level);
+	*source = *source_level > level ? walk->entry : walk->table[level];
+	*upper = walk->upper[*source_level];
 }
 
 static bool has_source(const struct kn_vept_table *table, const struct ept_walk *walk)
 {
-	bool is_part;
+	u8 source_level, upper;
 	u64 source;
-	u8 upper;
 
-	find_source(walk, table->level, &source, &is_part, &upper);
-	return table->source == source && table->is_part == is_part && table->upper == upper;
+	find_source(walk, table->level, &source, &source_level, &upper);
+	return table->source == source && table->source_level == source_level &&
+	       table->upper == upper;
 }
 
 /* Must hold the table's lock. */
@@ -232,7 +232,7 @@ static void set_source(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_
 		       const struct ept_walk *walk)
 {
 	empty_table(kv, vept, table);
-	find_source(walk, table->level, &table->source, &table->is_part, &table->upper);
+	find_source(walk, table->level, &table->source, &table->source_level, &table->upper);
 }
 
 /* Links lead somewhere only once they have been looked at. */
@@ -263,7 +263,7 @@ static void refresh_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_ve
 		return;
 	if (!has_source(table, walk))
 		set_source(kv, vept, table, walk);
-	else if (!table->is_part)
+	else if (table->source_level == table->level)
 		compare_pages(kv, vept, table);
 }
 
@@ -283,7 +283,7 @@ static struct kn_vept_table *add_table(struct kn_vept *vept, struct kn_vept_root
 	init_table(table, parent->level - 1, parent->ad);
 	table->address = fill->walk.address;
 	table->root = root;
-	find_source(&fill->walk, table->level, &table->source, &table->is_part, &table->upper);
+	find_source(&fill->walk, table->level, &table->source, &table->source_level, &table->upper);
 
 	spin_lock(&vept->tables_lock);
 	list_add(&table->node, &vept->tables);

@@ -16,7 +16,7 @@ static const uint64_t accesses[] = { KN_EPT_READ, KN_EPT_WRITE, KN_EPT_EXECUTE }
 
 static struct kn_l2 l2;
 static uint64_t eptp, pml4, capabilities;
-static uint64_t page, gpa;	/* the latter with the offset of the former, in pages of all sizes */
+static uint64_t page, gpa;	/* with the same offset, in pages of all sizes */
 
 static uint64_t *entry_at(int level)
 {

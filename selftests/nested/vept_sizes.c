@@ -12,7 +12,7 @@
 /* Two memslots of two large pages each. */
 #define SIZE		(4ull << 20)
 #define NR		(SIZE / PAGE_SIZE)
-#define STRIDE		7	/* not each page of them, but on each place of what is filled at once */
+#define STRIDE		7	/* not each page of them, and not the same ones each time */
 #define SLOT(_nr)	(6 + (_nr))
 #define BASE(_nr)	(0x140000000ull + (_nr) * 0x40000000ull)
 
@@ -23,7 +23,7 @@ enum { SMALL, HUGE, NR_BACKINGS };
 
 /* So many tables more that not all are looked at by VM entries. */
 #define NR_OTHERS	24
-#define OTHERS		(KN_L2_AREA + (512ull << 20))
+#define OTHERS		(KN_L2_AREA + (1ull << 30))
 
 /* How L2's addresses are mapped. */
 static const struct kind {
@@ -154,9 +154,9 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	base = BASE(HUGE);
 	check_kinds(KN_SITE("huge pages of the host"), nr_kinds, false);
 	base = BASE(SMALL);
-	check_kinds(KN_SITE("small pages of the host, and a large L2"), nr_kinds - 1, true);
+	check_kinds(KN_SITE("small pages of the host, and a large L2"), nr_kinds, true);
 	base = BASE(HUGE);
-	check_kinds(KN_SITE("huge pages of the host, and a large L2"), nr_kinds - 1, true);
+	check_kinds(KN_SITE("huge pages of the host, and a large L2"), nr_kinds, true);
 	GUEST_DONE();
 }
 
@@ -184,6 +184,7 @@ int main(int argc, char *argv[])
 
 	kn_begin();
 	vm = kn_ept12_vm_create(&vcpu, l1_guest_code, NR_PAGES);
+	kn_ept12_map_linear(vm, OTHERS, NR_OTHERS * PG_LEVEL_SIZE(PG_LEVEL_2M));
 	for (unsigned int i = SMALL; i < NR_BACKINGS; i++)
 		add_memory(vm, i);
 	kn_run(vcpu);

@@ -166,13 +166,17 @@ void exclude_leftovers(uint64_t *words)
 			kn_region_write(words, leftovers[i], 0);
 }
 
-/* Details of an exception that there is none of: KVM leaves those of the last one it emulated. */
+/* Details of an event that there is none of: KVM leaves those of the last one. */
 void exclude_events(struct kvm_vcpu_events *events)
 {
 	if (!events->exception.injected && !events->exception.pending) {
 		memset(&events->exception, 0, sizeof(events->exception));
 		events->exception_has_payload = 0;
 		events->exception_payload = 0;
+	}
+	if (!events->interrupt.injected) {
+		events->interrupt.nr = 0;
+		events->interrupt.soft = 0;
 	}
 }
 

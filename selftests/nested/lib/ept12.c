@@ -7,7 +7,7 @@
 #include "ept12.h"
 #include "shadow.h"
 
-#define L2_AREA_SIZE	(1ull << 30)
+#define L2_AREA_SIZE	BIT_ULL(30)
 #define PROGRAM_SIZE	(16ull << 20)	/* of memslot 0, more than there is */
 
 static uint64_t next_page = KN_MEMORY, memory_end;
@@ -24,7 +24,8 @@ struct kvm_vm *kn_ept12_vm_create(struct kvm_vcpu **vcpu, void *l1_guest_code, u
 	TEST_REQUIRE(kvm_vm_has_ept(vm));
 	TEST_REQUIRE(vm->pa_bits >= 40);
 
-	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, KN_MEMORY, KN_MEMORY_SLOT, nr_pages, 0);
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, KN_MEMORY, KN_MEMORY_SLOT, nr_pages,
+				    0);
 	/* Whether an address happens to be aligned for huge pages must not decide what L0 does. */
 	TEST_ASSERT(!madvise(addr_gpa2hva(vm, KN_MEMORY), nr_pages * PAGE_SIZE, MADV_NOHUGEPAGE),
 		    "madvise of L1's memory");
@@ -111,15 +112,15 @@ void kn_l2_write(void);
 void kn_l2_fetch(void);
 
 asm(".pushsection .text\n"
-    "kn_l2_read:\n\t"
-    "mov (%rdi), %rax\n\t"
-    "vmcall\n"
-    "kn_l2_write:\n\t"
-    "mov %rax, (%rdi)\n\t"
-    "vmcall\n"
-    "kn_l2_fetch:\n\t"
-    "jmp *%rdi\n\t"
-    ".popsection");
+	"kn_l2_read:\n\t"
+	"mov (%rdi), %rax\n\t"
+	"vmcall\n"
+	"kn_l2_write:\n\t"
+	"mov %rax, (%rdi)\n\t"
+	"vmcall\n"
+	"kn_l2_fetch:\n\t"
+	"jmp *%rdi\n\t"
+	".popsection");
 
 void kn_ept12_setup(struct vmx_pages *vmx, struct kn_l2 *l2, uint64_t pml4, bool ad)
 {

@@ -59,8 +59,8 @@ struct kvm_vm *kn_ept12_vm_create(struct kvm_vcpu **vcpu, void *l1_guest_code, u
 void kn_ept12_map_linear(struct kvm_vm *vm, uint64_t address, uint64_t size);
 
 /*
- * User space: kn_run() for a guest that is to get to a GUEST_SYNC(), to *@stage, but @device answers
- * accesses of no memory. Returns 0, or the error number of KVM_RUN.
+ * User space: runs @vcpu to its next GUEST_SYNC(), which says *@stage; @device answers accesses of
+ * no memory. Returns 0, or the error number of KVM_RUN. The guest must not end.
  */
 int kn_run_with_device(struct kvm_vcpu *vcpu, void (*device)(struct kvm_run *), uint64_t *stage);
 
