@@ -16,7 +16,7 @@
 #include <asm/text-patching.h>
 
 #include "hook.h"
-#include "kvm_intel.h"
+#include "kvm_mmu.h"
 #include "pages.h"
 #include "redirect.h"
 #include "transition.h"
@@ -293,14 +293,17 @@ static int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_m
 	return mapped ? 0 : map_displaced(vcpu, gfn, map);
 }
 
-/* The current VMCS gets a root.  May sleep. */
+/* The current VMCS gets a root.  May sleep if it is L2's. */
 static void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 {
 	struct kn_vcpu *kv;
 	int idx;
 
-	idx = srcu_read_lock(&kn_srcu);
 	static_call(kn_vmx_load_mmu_pgd)(vcpu, root, level);
+	if (!kn_has_ept12(vcpu))
+		return;
+
+	idx = srcu_read_lock(&kn_srcu);
 	kv = kn_vcpu_find(vcpu);
 	if (kv)
 		kn_vept_load(kv);

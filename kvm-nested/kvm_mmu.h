@@ -56,11 +56,16 @@ static inline bool kn_vmcs12_logs_pages(struct kvm_vcpu *vcpu)
 	       CPU_BASED_ACTIVATE_SECONDARY_CONTROLS;
 }
 
-/* Memory is write-back for the guest whatever it says: no device is there that can tell. */
+/* A device is there that can tell memory types, so that the guest's matter. */
+static inline bool kn_has_noncoherent_dma(struct kvm *kvm)
+{
+	return atomic_read(&kvm->arch.noncoherent_dma_count);
+}
+
+/* Otherwise memory is write-back for the guest, whatever that says. */
 static inline bool kn_forces_write_back(struct kvm_vcpu *vcpu)
 {
-	return !atomic_read(&vcpu->kvm->arch.noncoherent_dma_count) &&
-	       kn_call(vmx_get_mt_mask)(vcpu, 0, false) == KN_MT_WRITE_BACK;
+	return kn_call(vmx_get_mt_mask)(vcpu, 0, false) == KN_MT_WRITE_BACK;
 }
 
 /* KVM maps no large pages that can be executed (iTLB multihit). */

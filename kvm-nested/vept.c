@@ -401,7 +401,7 @@ int kn_vept_violation(struct kn_vcpu *kv)
 	struct kn_vept_root *root = kv->vept.root;
 	u64 qualification, gpa;
 
-	if (!root)
+	if (!root || !kn_has_ept12(kv->vcpu))
 		return KN_STOCK;
 
 	qualification = kn_vmcs_read(EXIT_QUALIFICATION);
@@ -435,14 +435,14 @@ static bool may_use(struct kn_vcpu *kv, struct kn_vept **vept)
 	struct kvm_vcpu *vcpu = kv->vcpu;
 
 	if (!READ_ONCE(kn_vept_enable) || !kn_vcpu_is_adopting() || kv->vept.refused ||
-	    kn_in_smm(vcpu) || kn_uses_evmcs(vcpu) || !kn_forces_write_back(vcpu) ||
+	    kn_in_smm(vcpu) || kn_uses_evmcs(vcpu) || kn_has_noncoherent_dma(vcpu->kvm) ||
 	    (kn_eptp12(vcpu) & EPTP_LENGTH) != EPTP_LENGTH_4)
 		return false;
 
 	if (!kv->vept.fill)
 		kv->vept.fill = kvzalloc(sizeof(*kv->vept.fill), GFP_KERNEL_ACCOUNT);
-	*vept = kn_vept_get(kv->vm, vcpu->kvm);
-	return kv->vept.fill && *vept && !READ_ONCE((*vept)->logged);
+	*vept = kn_vept_get(kv);
+	return kv->vept.fill && *vept && (*vept)->write_back && !READ_ONCE((*vept)->logged);
 }
 
 static struct kn_vept_root *choose_root(struct kn_vcpu *kv)
@@ -483,25 +483,21 @@ static void refresh(struct kn_vcpu *kv, struct kn_vept_root *root)
 }
 
 /*
- * KVM has just loaded a root into the current VMCS.  If L2 is to run on it, let it run
- * on one of the module's.  Must hold kn_srcu.
+ * KVM has just loaded a root into the current VMCS, for an L2 that L1 has an EPT for.  Let
+ * it run on one of the module's.  Must hold kn_srcu.
  */
 void kn_vept_load(struct kn_vcpu *kv)
 {
 	struct kn_vept_vcpu *v = &kv->vept;
 	struct kn_vept_root *root;
 
-	v->root = NULL;
-	if (!kn_has_ept12(kv->vcpu))
-		return;
-
 	root = choose_root(kv);
+	v->root = root;
 	if (!root) {
 		kv->counters.vept_loaded_stock++;
 		return;
 	}
 	kv->counters.vept_loaded++;
-	v->root = root;
 	kn_vmcs_write(EPT_POINTER, root->eptp02);
 
 	/*

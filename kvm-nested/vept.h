@@ -60,6 +60,7 @@ struct kn_vept {
 	unsigned long in_progress;	/* changes of the owner's page tables, of these addresses */
 	unsigned long change_begin, change_end;
 	bool flush_pending;		/* TLBs may have what is no longer in the tables */
+	bool write_back;		/* memory is, as KVM maps it without non-coherent DMA */
 	bool logged;			/* KVM logs which pages are written */
 	int nx_huge_pages;		/* KVM's, when pages were mapped */
 	struct list_head tables;
@@ -122,7 +123,7 @@ void kn_vept_invept(struct kn_vcpu *kv);
 void kn_vept_free_vcpu(struct kn_vcpu *kv);
 
 /* vept_vm.c: what a VM has. */
-struct kn_vept *kn_vept_get(struct kn_vm *vm, struct kvm *kvm);
+struct kn_vept *kn_vept_get(struct kn_vcpu *kv);
 void kn_vept_give_back_all(void);
 void kn_vept_close(void);
 void kn_vept_forget(struct kn_vept *vept);

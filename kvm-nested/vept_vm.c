@@ -148,8 +148,9 @@ static const struct mmu_notifier_ops notifier_ops = {
 	.release = owner_ends,
 };
 
-static struct kn_vept *create(struct kvm *kvm)
+static struct kn_vept *create(struct kvm_vcpu *vcpu)
 {
+	struct kvm *kvm = vcpu->kvm;
 	struct kn_vept *vept = kzalloc(sizeof(*vept), GFP_KERNEL_ACCOUNT);
 
 	if (!vept)
@@ -162,6 +163,7 @@ static struct kn_vept *create(struct kvm *kvm)
 	xa_init(&vept->large);
 	vept->kvm = kvm;
 	vept->mm = kvm->mm;
+	vept->write_back = kn_forces_write_back(vcpu);
 	vept->notifier.ops = &notifier_ops;
 	if (mmu_notifier_register(&vept->notifier, kvm->mm)) {
 		kfree(vept);
@@ -181,8 +183,9 @@ static struct kn_vept *create(struct kvm *kvm)
 static DEFINE_MUTEX(create_mutex);
 
 /* On the thread of a vCPU of the VM, where it may sleep.  NULL without memory. */
-struct kn_vept *kn_vept_get(struct kn_vm *vm, struct kvm *kvm)
+struct kn_vept *kn_vept_get(struct kn_vcpu *kv)
 {
+	struct kn_vm *vm = kv->vm;
 	/* Pairs with the release below. */
 	struct kn_vept *vept = smp_load_acquire(&vm->vept);
 
@@ -192,7 +195,7 @@ struct kn_vept *kn_vept_get(struct kn_vm *vm, struct kvm *kvm)
 	mutex_lock(&create_mutex);
 	vept = vm->vept;
 	if (!vept) {
-		vept = create(kvm);
+		vept = create(kv->vcpu);
 		/* Whoever sees it finds it complete. */
 		smp_store_release(&vm->vept, vept);
 	}
