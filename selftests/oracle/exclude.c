@@ -194,11 +194,16 @@ unsigned int exclude_vmxoff(void)
  * VMREAD and VMWRITE of an L2 with an operand on a page that EPT12 lacks, or forbids: if KVM
  * emulates them, L1 gets the address of the page, not of the operand, and the wrong kind of access
  * and the dirty flag of L2's page tables is not set. So a program has such operands or changes
- * EPT12.
+ * EPT12, and none of them is on the page that L2's page tables lead to nowhere.
  */
-bool exclude_l2_operand(void)
+bool exclude_l2_operands(void)
 {
 	return the_state()->changes_ept12;
+}
+
+bool exclude_l2_operand(uint64_t address)
+{
+	return address / 4096 == PAGE_AT(P_NO_MEMORY) / 4096;
 }
 
 /*

@@ -121,13 +121,17 @@ static void vmcs_access(struct dice *dice, unsigned int block, char *name)
 	const struct kn_field *field = &kn_fields[percent(dice, 60) ? often :
 						  pick(dice, KN_NR_FIELDS)];
 	uint64_t encoding = field->encoding;
-	bool in_register = percent(dice, 50) || exclude_l2_operand();
+	bool in_register = percent(dice, 50) || exclude_l2_operands();
 	bool write = percent(dice, 50);
+	uint64_t operand;
 
 	if (percent(dice, 12))
 		encoding ^= 1ull << (10 + pick(dice, 30));
+	do {
+		operand = percent(dice, 70) ? PAGE_AT(P_L2_DATA) + 8 * pick(dice, 512) : address(dice);
+	} while (exclude_l2_operand(operand));
 	load(RAX, encoding);
-	load(RBX, percent(dice, 70) ? PAGE_AT(P_L2_DATA) + 8 * pick(dice, 512) : address(dice));
+	load(RBX, operand);
 	sprintf(name, "%s %#lx (%s)", write ? "VMWRITE" : "VMREAD", encoding, field->name);
 	/* To and from RBX, or what it points to. */
 	BYTES("\x0f");

@@ -44,7 +44,8 @@ bool exclude_operand(uint64_t address, bool written);
 extern const uint32_t leftovers[NR_LEFTOVERS];
 bool exclude_leftover(uint32_t field, uint32_t reason, uint32_t insn_info, uint32_t cpu2);
 bool exclude_vmcs_access(void);
-bool exclude_l2_operand(void);
+bool exclude_l2_operands(void);
+bool exclude_l2_operand(uint64_t address);
 bool exclude_read(uint64_t encoding);
 void exclude_leftovers(uint64_t *words);
 /* Flags of an op that is a VMXOFF. */
