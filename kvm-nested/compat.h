@@ -7,6 +7,9 @@
 
 #include <linux/bits.h>
 #include <linux/ftrace.h>
+#include <linux/kvm_host.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 /*
@@ -33,6 +36,72 @@ static inline void ftrace_regs_set_instruction_pointer(struct ftrace_regs *fregs
 static inline unsigned long ftrace_regs_get_argument(struct ftrace_regs *fregs, unsigned int n)
 {
 	return n == 0 ? fregs->regs.di : n == 1 ? fregs->regs.si : fregs->regs.dx;
+}
+#endif
+
+/* Called directly, ftrace operations have one address for all their functions. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+static inline int kn_register_ftrace_direct(struct ftrace_ops *ops, unsigned long address)
+{
+	return register_ftrace_direct_multi(ops, address);
+}
+
+static inline int kn_unregister_ftrace_direct(struct ftrace_ops *ops, unsigned long address)
+{
+	return unregister_ftrace_direct_multi(ops, address);
+}
+#else
+static inline int kn_register_ftrace_direct(struct ftrace_ops *ops, unsigned long address)
+{
+	return register_ftrace_direct(ops, address);
+}
+
+static inline int kn_unregister_ftrace_direct(struct ftrace_ops *ops, unsigned long address)
+{
+	return unregister_ftrace_direct(ops, address, false);
+}
+#endif
+
+typedef unsigned long kn_shrinker_fn(struct shrinker *shrinker, struct shrink_control *control);
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *kn_shrinker_new(kn_shrinker_fn *count, kn_shrinker_fn *scan)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	if (register_shrinker(shrinker, KBUILD_MODNAME)) {
+		kfree(shrinker);
+		return NULL;
+	}
+	return shrinker;
+}
+
+static inline void kn_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#else
+static inline struct shrinker *kn_shrinker_new(kn_shrinker_fn *count, kn_shrinker_fn *scan)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, KBUILD_MODNAME);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void kn_shrinker_free(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
 }
 #endif
 

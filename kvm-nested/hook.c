@@ -4,8 +4,8 @@
  *
  * Three kinds of hook, all placed by kn_hook_attach() or none:
  *  - entries of kvm-intel's exit-handler table and nested operations, swapped;
- *  - an ftrace redirect (IPMODIFY) of a function that is called directly;
- *  - ftrace callbacks where watching a function is enough.
+ *  - a function that is called directly has ftrace call something else at its entry;
+ *  - ftrace callbacks where watching a function is enough, and that is called seldom.
  *
  * What a hook displaces is called by a static call.  For a function that ftrace
  * redirects, the static call enters it behind its ftrace site.
@@ -218,7 +218,7 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 }
 
 /* Each exit from L2, before anybody looks at it.  True if L1 gets the exit. */
-static bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
+static __used bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 	bool reflected;
@@ -238,7 +238,7 @@ static bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
 }
 
 /* L1's writes to the hardware shadow VMCS are wanted in VMCS12.  The argument is a vcpu_vmx. */
-static void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
+static __used void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -250,7 +250,7 @@ static void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
 }
 
 /* L1 is about to run, with a VMCS12 that the hardware shadow VMCS doesn't match. */
-static void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
+static __used void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -280,7 +280,7 @@ static noinline int map_displaced(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_h
 }
 
 /* A VM entry needs a page of L1. */
-static int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map)
+static __used int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map)
 {
 	struct kn_vcpu *kv;
 	bool mapped;
@@ -294,7 +294,7 @@ static int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_m
 }
 
 /* The current VMCS gets a root.  May sleep if it is L2's. */
-static void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
+static __used void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 {
 	struct kn_vcpu *kv;
 	int idx;
@@ -311,7 +311,7 @@ static void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 }
 
 /* Whether the guest, which is no unrestricted one, may run as it is. */
-static bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
+static __used bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 	bool valid;
@@ -325,7 +325,7 @@ static bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
 }
 
 /* L2 has exited to L1, VMCS01 is current. */
-static void hook_load_vmcs12_host_state(struct kvm_vcpu *vcpu, void *vmcs12)
+static __used void hook_load_vmcs12_host_state(struct kvm_vcpu *vcpu, void *vmcs12)
 {
 	struct kn_vcpu *kv;
 	int idx;
@@ -339,7 +339,7 @@ static void hook_load_vmcs12_host_state(struct kvm_vcpu *vcpu, void *vmcs12)
 }
 
 /* EFER has been set.  The argument is a vcpu_vmx. */
-static void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
+static __used void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -351,7 +351,7 @@ static void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
 }
 
 /* Whether the guest's CPUID lets it have @efer. */
-static bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
+static __used bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
 {
 	struct kn_vcpu *kv;
 	bool valid;
@@ -399,13 +399,13 @@ static __always_inline int copy_cached(struct kvm *kvm, struct gfn_to_hva_cache 
 	return r;
 }
 
-static int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+static __used int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
 				      unsigned long len)
 {
 	return copy_cached(kvm, ghc, data, len, false);
 }
 
-static int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+static __used int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
 				       unsigned long len)
 {
 	return copy_cached(kvm, ghc, data, len, true);
@@ -477,7 +477,6 @@ static int attach_swaps(void)
 /* Functions that are called directly, kvm-intel's but for one. */
 
 enum watched {
-	WATCHED_VMEXIT,
 	WATCHED_FREE_NESTED,
 	WATCHED_MMU_DESTROY,
 	WATCHED_VM_DESTROY,
@@ -490,7 +489,6 @@ enum watched {
 };
 
 static struct kn_site watched[NR_WATCHED] = {
-	[WATCHED_VMEXIT] = { "kvm_intel", "nested_vmx_vmexit" },
 	[WATCHED_FREE_NESTED] = { "kvm_intel", "free_nested" },
 	[WATCHED_MMU_DESTROY] = { "kvm", "kvm_mmu_destroy" },
 	[WATCHED_VM_DESTROY] = { "kvm_intel", "vmx_vm_destroy" },
@@ -502,7 +500,7 @@ static struct kn_site watched[NR_WATCHED] = {
 };
 
 /* L2 exits to L1; nothing has been done yet. */
-static void watch_vmexit(struct kvm_vcpu *vcpu)
+static __used void watch_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -523,9 +521,7 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 	const struct kvm_memory_slot *slot;
 	gfn_t gfn;
 
-	if (ip == watched[WATCHED_VMEXIT].ip)
-		watch_vmexit(arg);
-	else if (ip == watched[WATCHED_FREE_NESTED].ip)
+	if (ip == watched[WATCHED_FREE_NESTED].ip)
 		kn_vcpu_release(arg);
 	else if (ip == watched[WATCHED_MMU_DESTROY].ip)
 		kn_vcpu_destroy(arg);	/* its VMCSs have been freed */
@@ -544,31 +540,27 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 	}
 }
 
-enum redirected {
-#define X(module, symbol, ...) REDIRECTED_##symbol,
-	REDIRECTS(X)
-#undef X
-	NR_REDIRECTED,
-};
+KN_ENTER_WATCH(enter_nested_vmx_vmexit, watch_vmexit);
 
-static struct kn_site redirected[NR_REDIRECTED] = {
-#define X(_module, _symbol, ...)					\
-	[REDIRECTED_##_symbol] = { .module = #_module, .symbol = #_symbol },
+#define X(module, symbol, ...) KN_ENTER_HOOK(enter_##symbol, hook_##symbol);
+REDIRECTS(X)
+#undef X
+
+static struct kn_redirect redirects[] = {
+	{
+		.site = { "kvm_intel", "nested_vmx_vmexit" },
+		.entry = enter_nested_vmx_vmexit,
+	},
+#define X(_module, _symbol, ...)						\
+	{									\
+		.site = { #_module, #_symbol },					\
+		.entry = enter_##_symbol,					\
+		.displaced = &STATIC_CALL_KEY(kn_##_symbol),			\
+		.tramp = STATIC_CALL_TRAMP_ADDR(kn_##_symbol),			\
+	},
 	REDIRECTS(X)
 #undef X
 };
-
-static void notrace redirect(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			     struct ftrace_regs *fregs)
-{
-#define X(module, symbol, ...)						\
-	if (ip == redirected[REDIRECTED_##symbol].ip) {			\
-		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)hook_##symbol); \
-		return;							\
-	}
-	REDIRECTS(X)
-#undef X
-}
 
 /*
  * PERMANENT: kernel.ftrace_enabled=0 must not switch off what the module
@@ -579,37 +571,30 @@ static struct ftrace_ops watch_ops = {
 	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
-static struct ftrace_ops redirect_ops = {
-	.func = redirect,
-	.flags = FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_IPMODIFY,
-};
-
 static int attach_traces(void)
 {
-	int r;
+	int i, r = 0;
 
-	r = kn_sites_find(watched, NR_WATCHED);
-	if (r)
-		return r;
-	r = kn_sites_find(redirected, NR_REDIRECTED);
-	if (r)
-		return r;
+	for (i = 0; i < NR_WATCHED && !r; i++)
+		r = kn_site_find(&watched[i]);
+	for (i = 0; i < ARRAY_SIZE(redirects) && !r; i++)
+		r = kn_site_find(&redirects[i].site);
 
-	r = kn_trace_attach(&watch_ops, watched, NR_WATCHED);
-	if (r)
-		return r;
+	/* This also sees that ftrace is on, and that it stays on. */
+	if (!r)
+		r = kn_trace_attach(&watch_ops, watched, NR_WATCHED);
+	for (i = 0; i < ARRAY_SIZE(redirects) && !r; i++)
+		r = kn_redirect_in(&redirects[i]);
+	return r;
+}
 
-	/*
-	 * The displaced function goes on behind its ftrace site.  A kernel that tracks
-	 * call depth (retbleed=stuff) warns once that there is no padding before this
-	 * address, and does not count the call.
-	 */
-#define X(module, symbol, ...)								\
-	static_call_update(kn_##symbol,							\
-			   (void *)(redirected[REDIRECTED_##symbol].ip + CALL_INSN_SIZE));
-	REDIRECTS(X)
-#undef X
-	return kn_trace_attach(&redirect_ops, redirected, NR_REDIRECTED);
+static void detach_traces(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(redirects); i++)
+		kn_redirect_out(&redirects[i]);
+	kn_trace_detach(&watch_ops);
 }
 
 /*
@@ -632,8 +617,7 @@ static void drain(void)
 void kn_hook_detach(void)
 {
 	detach_swaps();
-	kn_trace_detach(&redirect_ops);
-	kn_trace_detach(&watch_ops);
+	detach_traces();
 	drain();
 	kn_kvm_intel_put();
 }

@@ -209,9 +209,14 @@ static int __init kvm_nested_init(void)
 	int r;
 
 	kn_choice_init();
-	r = kn_hook_attach();
+	r = kn_vept_init();
 	if (r)
 		return r;
+	r = kn_hook_attach();
+	if (r) {
+		kn_vept_exit();
+		return r;
+	}
 
 	kn_stats_init();
 	kn_vcpu_open();
@@ -223,6 +228,7 @@ static int __init kvm_nested_init(void)
 static void __exit kvm_nested_exit(void)
 {
 	kn_vcpu_close();
+	kn_vept_exit();
 	kn_hook_detach();
 	kn_vcpu_exit();
 	kn_stats_exit();

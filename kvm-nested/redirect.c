@@ -10,6 +10,7 @@
 #include <linux/static_call.h>
 #include <asm/text-patching.h>
 
+#include "compat.h"
 #include "kvm_intel.h"
 #include "redirect.h"
 
@@ -70,11 +71,16 @@ void kn_swap_out(struct kn_swap *swap)
 	swap->slot = NULL;
 }
 
-/*
- * Find the ftrace site of a function.  It is a NOP, a call, or a breakpoint while
- * ftrace changes one into the other.
+/**
+ * kn_site_find() - find the ftrace site of a function
+ * @site: module and symbol; &kn_site.ip is filled in
+ *
+ * It is a NOP, a call, or a breakpoint while ftrace changes one into the other.
+ *
+ * Return: 0, -ENOENT if the function doesn't exist, -EOPNOTSUPP if ftrace doesn't
+ * know it
  */
-static int find_site(struct kn_site *site)
+int kn_site_find(struct kn_site *site)
 {
 	static const u8 nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 	unsigned long ip = kn_symbol(site->module, site->symbol);
@@ -98,49 +104,59 @@ static int find_site(struct kn_site *site)
 }
 
 /**
- * kn_sites_find() - find the ftrace sites of functions
- * @sites: module and symbol of each; each &kn_site.ip is filled in
- * @nr: how many
+ * kn_redirect_in() - have a function's callers go elsewhere
+ * @redirect: whose &kn_redirect.site has been found by kn_site_find()
  *
- * Return: 0, -ENOENT if a function doesn't exist, -EOPNOTSUPP if ftrace doesn't
- * know one
+ * What it displaces can be called before it is.  What fails leaves the rest to
+ * kn_redirect_out().
+ *
+ * Return: 0, or ftrace's error, which is -EBUSY if the function is redirected already
  */
-int kn_sites_find(struct kn_site *sites, unsigned int nr)
+int kn_redirect_in(struct kn_redirect *redirect)
 {
-	int i, r = 0;
+	unsigned long ip = redirect->site.ip;
+	int r;
 
-	for (i = 0; i < nr && !r; i++)
-		r = find_site(&sites[i]);
+	/*
+	 * The displaced function goes on behind its ftrace site.  A kernel that tracks
+	 * call depth (retbleed=stuff) warns once that there is no padding before this
+	 * address, and does not count the call.
+	 */
+	if (redirect->displaced)
+		__static_call_update(redirect->displaced, redirect->tramp,
+				     (void *)(ip + CALL_INSN_SIZE));
+
+	r = ftrace_set_filter_ip(&redirect->ops, ip, 0, 0);
+	if (!r)
+		r = kn_register_ftrace_direct(&redirect->ops, (unsigned long)redirect->entry);
+	if (r)
+		pr_no("%s can't be redirected (error %d): another module, live patch or BPF program redirects it",
+		      redirect->site.symbol, r);
 	return r;
 }
 
-/*
- * Which of the sites ftrace refuses, now that it has refused all of them together:
- * it doesn't say.  The others are traced for a moment.
+/**
+ * kn_redirect_out() - have a function's callers reach it again, if they didn't
+ * @redirect: what kn_redirect_in() was given, even if it failed
  */
-static const char *refused_site(struct ftrace_ops *ops, const struct kn_site *sites,
-				unsigned int nr)
+void kn_redirect_out(struct kn_redirect *redirect)
 {
-	int i;
+	struct ftrace_ops *ops = &redirect->ops;
 
-	for (i = 0; i < nr; i++) {
-		if (ftrace_set_filter_ip(ops, sites[i].ip, 0, 1) || register_ftrace_function(ops))
-			return sites[i].symbol;
-		unregister_ftrace_function(ops);
-	}
-	return "one of kvm-intel's functions";
+	if (ops->flags & FTRACE_OPS_FL_ENABLED)
+		kn_unregister_ftrace_direct(ops, (unsigned long)redirect->entry);
+	ftrace_free_filter(ops);
 }
 
 /**
  * kn_trace_attach() - have functions traced
  * @ops: ftrace operations with no filter
- * @sites: the functions, found by kn_sites_find()
+ * @sites: the functions, found by kn_site_find()
  * @nr: how many
  *
  * What fails leaves the rest to kn_trace_detach().
  *
- * Return: 0, or ftrace's error, which is -EBUSY if a function is redirected
- * already or kernel.ftrace_enabled is 0
+ * Return: 0, or ftrace's error, which is -EBUSY if kernel.ftrace_enabled is 0
  */
 int kn_trace_attach(struct ftrace_ops *ops, const struct kn_site *sites, unsigned int nr)
 {
@@ -156,8 +172,8 @@ int kn_trace_attach(struct ftrace_ops *ops, const struct kn_site *sites, unsigne
 
 	r = register_ftrace_function(ops);
 	if (r)
-		pr_no("%s can't be traced (error %d): another module or live patch redirects it, or kernel.ftrace_enabled is 0",
-		      refused_site(ops, sites, nr), r);
+		pr_no("kvm-intel's functions can't be traced (error %d), maybe since kernel.ftrace_enabled is 0: set it to 1",
+		      r);
 	return r;
 }
 

@@ -145,6 +145,7 @@ static int counters_show(struct seq_file *m, void *unused)
 	show(m, "vept", "dropped", NULL, c->vept_dropped);
 	show(m, "vept", "refused", NULL, c->vept_refused);
 	show(m, "vept", "full", NULL, c->vept_full);
+	show(m, "vept", "reclaimed", NULL, c->vept_reclaimed);
 	for (i = 0; i < KN_NR_VEPT_CAUSES; i++)
 		show(m, "vept.stock", vept_causes[i], NULL, c->vept_stock[i]);
 	show(m, "state", "saved", NULL, c->state_saved);

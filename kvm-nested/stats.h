@@ -88,6 +88,7 @@ struct kn_counters {
 	u64 vept_dropped;
 	u64 vept_refused;
 	u64 vept_full;
+	u64 vept_reclaimed;
 	u64 vept_stock[KN_NR_VEPT_CAUSES];
 	u64 state_saved;
 	u64 state_restored;

@@ -200,6 +200,7 @@ static void free_vcpu_after_srcu(struct rcu_head *rcu)
 static void vm_retire(struct kn_vm *vm)
 {
 	kn_counters_add(&dead_vm_counters, &vm->departed);
+	kn_vept_add_counters(vm->vept, &dead_vm_counters);
 	list_move(&vm->node, &dead_vms);
 }
 
@@ -406,6 +407,8 @@ void kn_vm_read_counters(struct kn_vm *only, struct kn_counters *sum)
 		if (only && vm != only)
 			continue;
 		kn_counters_add(sum, &vm->departed);
+		/* Pairs with its creation. */
+		kn_vept_add_counters(smp_load_acquire(&vm->vept), sum);
 		list_for_each_entry(kv, &vm->vcpus, node)
 			kn_counters_add(sum, &kv->counters);
 	}

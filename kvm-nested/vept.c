@@ -15,6 +15,7 @@
 
 #include "insn.h"
 #include "kvm_mmu.h"
+#include "trace.h"
 #include "vcpu.h"
 #include "vept.h"
 #include "vmaccess.h"
@@ -42,6 +43,7 @@ enum outcome {
 static enum outcome leave(struct kn_vcpu *kv, enum kn_vept_cause cause)
 {
 	kv->counters.vept_stock[cause]++;
+	trace_vept_stock(kv->vcpu->vcpu_id, kv->vept.fill->walk.address, cause);
 	return STOCK;
 }
 
@@ -319,18 +321,18 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 	struct way way;
 	bool asked;
 
+	ept_walk_begin(&fill->walk, root->eptp12, gpa);
 	if (gpa >> MAX_ADDRESS_BITS || !kn_is_legal_gpa(kv->vcpu, gpa))
 		return leave(kv, KN_VEPT_L1);
 	if (atomic_read(&vept->nr_tables) > READ_ONCE(kn_vept_max_tables)) {
 		kv->counters.vept_full++;
-		kn_vept_drop(vept);
+		kn_vept_drop(vept, KN_VEPT_WHY_FULL);
 	}
 
 	/* Pairs with the lock's release by who changed it. */
 	fill->seq = smp_load_acquire(&vept->seq);
 	fill->format = kn_ept_format(kv->vcpu, root->eptp12 & EPTP_AD);
 
-	ept_walk_begin(&fill->walk, root->eptp12, gpa);
 	outcome = walk(kv, fill, &way);
 	if (outcome != FILLED)
 		return outcome;
@@ -364,8 +366,11 @@ static enum outcome fill(struct kn_vcpu *kv, struct kn_vept_root *root, u64 gpa,
 	kn_host_find_pages(kv->vcpu->kvm->mm, fill);
 	outcome = install(kv, vept, root, fill, need, demand);
 	put_target(fill, outcome == FILLED);
-	if (outcome == FILLED)
+	if (outcome == FILLED) {
 		kv->counters.vept_filled += hweight64(fill->wanted);
+		trace_vept_fill(kv->vcpu->vcpu_id, gpa, need, fill->level,
+				hweight64(fill->wanted), !demand);
+	}
 	return outcome;
 }
 
@@ -455,7 +460,7 @@ static struct kn_vept_root *choose_root(struct kn_vcpu *kv)
 	/* KVM has dropped all it had, too; and so it does when it is to map no large pages. */
 	if (vept->nx_huge_pages != kn_nx_huge_pages()) {
 		vept->nx_huge_pages = kn_nx_huge_pages();
-		kn_vept_drop(vept);
+		kn_vept_drop(vept, KN_VEPT_WHY_HUGE_PAGES);
 	}
 	return kn_vept_root(vept, kn_vept_key(kv->vcpu), kn_vmcs_read(EPT_POINTER));
 }
@@ -541,6 +546,7 @@ void kn_vept_invept(struct kn_vcpu *kv)
 	if (!kn_insn_read_invept(kv, &eptp12))
 		eptp12 = KN_INVALID_GPA;
 	eptp12 &= EPT_ADDRESS;
+	trace_vept_invept(kv->vcpu->vcpu_id, eptp12);
 
 	write_lock(&vept->lock);
 	for (i = 0; i < vept->nr_roots; i++) {

@@ -14,11 +14,32 @@
 
 #include "vept_walk.h"
 
+struct kn_counters;
 struct kn_vcpu;
 struct kn_vm;
 
+/* Why all EPT02s of a VM are emptied. */
+#define KN_VEPT_WHYS(X)							\
+	X(FULL, full)		/* of tables: the parameter */		\
+	X(RECLAIM, reclaim)	/* the host is short of memory */	\
+	X(SHARED, shared)	/* a page goes that several entries map */ \
+	X(MEMSLOTS, memslots)						\
+	X(ROOTS, roots)		/* L1 has many EPT pointers */		\
+	X(HUGE_PAGES, huge_pages) /* KVM is to map large pages, or none */ \
+	X(OFF, off)							\
+	X(OWNER, owner)		/* ends */
+
+enum kn_vept_why {
+#define X(symbol, name) KN_VEPT_WHY_##symbol,
+	KN_VEPT_WHYS(X)
+#undef X
+};
+
 #define KN_VEPT_NR_ROOTS	16	/* of EPT pointers of one VM */
 #define KN_VEPT_WINDOW		64	/* entries that are filled together, at most */
+
+/* A table takes these: of entries, and of copies. */
+#define KN_VEPT_TABLE_PAGES	2
 
 /* A page of EPT02. */
 struct kn_vept_table {
@@ -66,6 +87,7 @@ struct kn_vept {
 	struct list_head tables;
 	spinlock_t tables_lock;		/* of the list */
 	atomic_t nr_tables;
+	atomic_long_t reclaimed;	/* tables, when the host was short of memory */
 	struct xarray small;		/* of addresses of the VM's owner, see vept_rmap.c */
 	struct xarray large;
 	spinlock_t roots_lock;		/* of adding one */
@@ -132,8 +154,10 @@ void kn_vept_dies(struct kvm *kvm);
 void kn_vept_free(struct kn_vept *vept);
 void kn_vept_memslots_change(struct kvm *kvm, bool committed);
 void kn_vept_write_protect(struct kvm *kvm, unsigned long hva);
-void kn_vept_drop(struct kn_vept *vept);
-void kn_vept_flush(struct kn_vept *vept);
+void kn_vept_drop(struct kn_vept *vept, enum kn_vept_why why);
+void kn_vept_add_counters(const struct kn_vept *vept, struct kn_counters *sum);
+int kn_vept_init(void);
+void kn_vept_exit(void);
 
 /* vept_map.c: the tables. */
 void kn_vept_set_root(struct kn_vept_root *root, u64 eptp12, u64 eptp02);

@@ -9,9 +9,11 @@
  * announced since the page was looked up.
  */
 #include <linux/sched/mm.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 
 #include "kvm_mmu.h"
+#include "trace.h"
 #include "vcpu.h"
 #include "vept.h"
 
@@ -27,8 +29,22 @@ static struct kn_vept *of_notifier(struct mmu_notifier *notifier)
 	return container_of(notifier, struct kn_vept, notifier);
 }
 
+/* What has been taken out of use.  It is freed without the lock. */
+struct litter {
+	struct list_head tables;
+	struct list_head pages;
+};
+
+#define LITTER(name) { LIST_HEAD_INIT((name).tables), LIST_HEAD_INIT((name).pages) }
+
+static void throw_away(struct litter *litter)
+{
+	kn_vept_free_tables(&litter->tables);
+	kn_rmap_free_pages(&litter->pages);
+}
+
 /* Must hold kn_vept.lock for writing.  Processors forget what they have of the tables. */
-void kn_vept_flush(struct kn_vept *vept)
+static void flush_tlbs(struct kn_vept *vept)
 {
 	vept->flush_pending = false;
 	if (vept->kvm)
@@ -36,46 +52,44 @@ void kn_vept_flush(struct kn_vept *vept)
 }
 
 /* Must hold kn_vept.lock for writing. */
-static void detach_all(struct kn_vept *vept, struct list_head *tables, struct list_head *pages)
+static void detach_all(struct kn_vept *vept, struct litter *litter, enum kn_vept_why why)
 {
+	trace_vept_drop(vept->kvm, atomic_read(&vept->nr_tables), why);
 	vept->seq++;
-	kn_vept_detach_tables(vept, tables);
-	kn_rmap_detach(vept, pages);
-	kn_vept_flush(vept);
+	kn_vept_detach_tables(vept, &litter->tables);
+	kn_rmap_detach(vept, &litter->pages);
+	flush_tlbs(vept);
 }
 
 /* Empty all EPT02s. */
-void kn_vept_drop(struct kn_vept *vept)
+void kn_vept_drop(struct kn_vept *vept, enum kn_vept_why why)
 {
-	LIST_HEAD(tables);
-	LIST_HEAD(pages);
+	struct litter litter = LITTER(litter);
 
 	write_lock(&vept->lock);
-	detach_all(vept, &tables, &pages);
+	detach_all(vept, &litter, why);
 	write_unlock(&vept->lock);
-	kn_vept_free_tables(&tables);
-	kn_rmap_free_pages(&pages);
+	throw_away(&litter);
 }
 
 /* Must hold kn_vept.lock for writing.  Nobody accesses this memory of the owner's any more. */
 static void unmap(struct kn_vept *vept, unsigned long begin, unsigned long end,
-		  struct list_head *tables, struct list_head *pages)
+		  struct litter *litter)
 {
 	bool all = false, zapped;
 
 	zapped = kn_rmap_zap(vept, begin, end, &all);
 	if (all)
-		detach_all(vept, tables, pages);
+		detach_all(vept, litter, KN_VEPT_WHY_SHARED);
 	else if (zapped || vept->flush_pending)
-		kn_vept_flush(vept);
+		flush_tlbs(vept);
 }
 
 /* This memory is about to change, or be unmapped. */
 static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
 {
 	struct kn_vept *vept = of_notifier(notifier);
-	LIST_HEAD(tables);
-	LIST_HEAD(pages);
+	struct litter litter = LITTER(litter);
 
 	write_lock(&vept->lock);
 	if (!vept->in_progress++) {
@@ -85,10 +99,9 @@ static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifie
 		vept->change_begin = min(vept->change_begin, range->start);
 		vept->change_end = max(vept->change_end, range->end);
 	}
-	unmap(vept, range->start, range->end, &tables, &pages);
+	unmap(vept, range->start, range->end, &litter);
 	write_unlock(&vept->lock);
-	kn_vept_free_tables(&tables);
-	kn_rmap_free_pages(&pages);
+	throw_away(&litter);
 	return 0;
 }
 
@@ -111,7 +124,7 @@ static bool age(struct mmu_notifier *notifier, unsigned long begin, unsigned lon
 	write_lock(&vept->lock);
 	young = kn_rmap_age(vept, begin, end, clear);
 	if (young && flush)
-		kn_vept_flush(vept);
+		flush_tlbs(vept);
 	write_unlock(&vept->lock);
 	return young;
 }
@@ -136,7 +149,7 @@ static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm, unsig
 /* The owner ends. */
 static void owner_ends(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	kn_vept_drop(of_notifier(notifier));
+	kn_vept_drop(of_notifier(notifier), KN_VEPT_WHY_OWNER);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {
@@ -206,8 +219,7 @@ struct kn_vept *kn_vept_get(struct kn_vcpu *kv)
 /* The VM has died, and nobody uses it any more. */
 void kn_vept_free(struct kn_vept *vept)
 {
-	LIST_HEAD(tables);
-	LIST_HEAD(pages);
+	struct litter litter = LITTER(litter);
 	unsigned int i;
 
 	if (!vept)
@@ -219,10 +231,9 @@ void kn_vept_free(struct kn_vept *vept)
 	synchronize_rcu();
 	mmu_notifier_unregister(&vept->notifier, vept->mm);
 
-	kn_vept_detach_tables(vept, &tables);
-	kn_rmap_detach(vept, &pages);
-	kn_vept_free_tables(&tables);
-	kn_rmap_free_pages(&pages);
+	kn_vept_detach_tables(vept, &litter.tables);
+	kn_rmap_detach(vept, &litter.pages);
+	throw_away(&litter);
 	for (i = 0; i < vept->nr_roots; i++) {
 		free_page((unsigned long)vept->roots[i]->top.entries);
 		kfree(vept->roots[i]);
@@ -270,7 +281,7 @@ void kn_vept_memslots_change(struct kvm *kvm, bool committed)
 		if (committed)
 			WRITE_ONCE(vept->logged, kn_logs_writes(kvm));
 		kn_reload_roots(kvm);
-		kn_vept_drop(vept);
+		kn_vept_drop(vept, KN_VEPT_WHY_MEMSLOTS);
 	}
 	rcu_read_unlock();
 }
@@ -278,19 +289,17 @@ void kn_vept_memslots_change(struct kvm *kvm, bool committed)
 /* KVM is to notice writes to this page.  Callable where nothing may sleep. */
 void kn_vept_write_protect(struct kvm *kvm, unsigned long hva)
 {
+	struct litter litter = LITTER(litter);
 	struct kn_vept *vept;
-	LIST_HEAD(tables);
-	LIST_HEAD(pages);
 
 	rcu_read_lock();
 	vept = find(kvm);
 	if (vept) {
 		write_lock(&vept->lock);
 		vept->seq++;
-		unmap(vept, hva, hva + PAGE_SIZE, &tables, &pages);
+		unmap(vept, hva, hva + PAGE_SIZE, &litter);
 		write_unlock(&vept->lock);
-		kn_vept_free_tables(&tables);
-		kn_rmap_free_pages(&pages);
+		throw_away(&litter);
 	}
 	rcu_read_unlock();
 }
@@ -305,16 +314,14 @@ void kn_vept_give_back_all(void)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(vept, &vepts, node) {
-		LIST_HEAD(tables);
-		LIST_HEAD(pages);
+		struct litter litter = LITTER(litter);
 
 		write_lock(&vept->lock);
 		if (vept->kvm)
 			kn_reload_roots(vept->kvm);
-		detach_all(vept, &tables, &pages);
+		detach_all(vept, &litter, KN_VEPT_WHY_OFF);
 		write_unlock(&vept->lock);
-		kn_vept_free_tables(&tables);
-		kn_rmap_free_pages(&pages);
+		throw_away(&litter);
 	}
 	rcu_read_unlock();
 }
@@ -355,9 +362,8 @@ void kn_vept_forget(struct kn_vept *vept)
  */
 struct kn_vept_root *kn_vept_recycle(struct kn_vept *vept, u64 eptp12, u64 eptp02)
 {
+	struct litter litter = LITTER(litter);
 	struct kn_vept_root *root;
-	LIST_HEAD(tables);
-	LIST_HEAD(pages);
 	unsigned int i;
 
 	write_lock(&vept->lock);
@@ -367,10 +373,83 @@ struct kn_vept_root *kn_vept_recycle(struct kn_vept *vept, u64 eptp12, u64 eptp0
 			root = vept->roots[i];
 	if (vept->kvm)
 		kn_reload_roots(vept->kvm);
-	detach_all(vept, &tables, &pages);
+	detach_all(vept, &litter, KN_VEPT_WHY_ROOTS);
 	kn_vept_set_root(root, eptp12, eptp02);
 	write_unlock(&vept->lock);
-	kn_vept_free_tables(&tables);
-	kn_rmap_free_pages(&pages);
+	throw_away(&litter);
 	return root;
+}
+
+/* How many pages of tables there are. */
+static unsigned long count_objects(struct shrinker *shrinker, struct shrink_control *control)
+{
+	unsigned long nr = 0;
+	struct kn_vept *vept;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(vept, &vepts, node)
+		nr += KN_VEPT_TABLE_PAGES * atomic_read(&vept->nr_tables);
+	rcu_read_unlock();
+	return nr ?: SHRINK_EMPTY;
+}
+
+/* Must hold RCU.  NULL if none has tables. */
+static struct kn_vept *find_largest(void)
+{
+	struct kn_vept *vept, *largest = NULL;
+	int nr, most = 0;
+
+	list_for_each_entry_rcu(vept, &vepts, node) {
+		nr = atomic_read(&vept->nr_tables);
+		if (nr > most) {
+			largest = vept;
+			most = nr;
+		}
+	}
+	return largest;
+}
+
+/*
+ * The host is short of memory.  A VM that has lost its tables fills those that it uses
+ * again, many pages at a time; so they are not worth telling apart.
+ */
+static unsigned long scan_objects(struct shrinker *shrinker, struct shrink_control *control)
+{
+	unsigned long freed = 0;
+	struct kn_vept *vept;
+	unsigned int nr;
+
+	rcu_read_lock();
+	while (freed < control->nr_to_scan) {
+		vept = find_largest();
+		if (!vept)
+			break;
+		nr = atomic_read(&vept->nr_tables);
+		kn_vept_drop(vept, KN_VEPT_WHY_RECLAIM);
+		atomic_long_add(nr, &vept->reclaimed);
+		freed += KN_VEPT_TABLE_PAGES * nr;
+	}
+	rcu_read_unlock();
+	return freed ?: SHRINK_STOP;
+}
+
+void kn_vept_add_counters(const struct kn_vept *vept, struct kn_counters *sum)
+{
+	if (vept)
+		sum->vept_reclaimed += atomic_long_read(&vept->reclaimed);
+}
+
+static struct shrinker *shrinker;
+
+/* Returns 0, or -ENOMEM. */
+int kn_vept_init(void)
+{
+	shrinker = kn_shrinker_new(count_objects, scan_objects);
+	return shrinker ? 0 : -ENOMEM;
+}
+
+/* Nobody reclaims tables any more. */
+void kn_vept_exit(void)
+{
+	kn_shrinker_free(shrinker);
 }

@@ -64,6 +64,7 @@
  *	vept.refused		VM entries of which the rest ran on KVM's EPT02: it handles the
  *				same page again and again
  *	vept.full		how often all was dropped for the parameter vept_tables
+ *	vept.reclaimed		tables that were given back when the host was short of memory
  *	vept.stock.CAUSE	why an EPT violation was left to stock, or a page not filled
  *	state.saved		KVM_GET_NESTED_STATE calls on an adopted vCPU
  *	state.restored		KVM_SET_NESTED_STATE calls on an adopted vCPU
