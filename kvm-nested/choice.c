@@ -43,7 +43,10 @@ void kn_choice_init(void)
 			vmcs12_set_add(kn_classes.copied, field);
 		if (effect == VMCS12_EFFECT_DERIVED)
 			vmcs12_set_add(kn_classes.derived, field);
-		if (effect == VMCS12_EFFECT_COPIED || effect == VMCS12_EFFECT_DERIVED)
+		if (vmcs12_field_is_checked(field))
+			vmcs12_set_add(kn_classes.checked, field);
+		if (effect == VMCS12_EFFECT_COPIED || effect == VMCS12_EFFECT_DERIVED ||
+		    vmcs12_field_is_checked(field))
 			vmcs12_set_add(kn_classes.late, field);
 		if (effect == VMCS12_EFFECT_TRIGGER)
 			vmcs12_set_add(kn_classes.trigger, field);

@@ -56,7 +56,8 @@ struct kn_classes {
 	unsigned long lazy[VMCS12_SET_LONGS];
 	unsigned long copied[VMCS12_SET_LONGS];
 	unsigned long derived[VMCS12_SET_LONGS];
-	unsigned long late[VMCS12_SET_LONGS];	/* copied or derived */
+	unsigned long checked[VMCS12_SET_LONGS];
+	unsigned long late[VMCS12_SET_LONGS];	/* copied, derived or checked */
 	unsigned long trigger[VMCS12_SET_LONGS];
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The only file that redirects anything; redirect.c is how.
+ * The only file that redirects anything; redirect.c is how, and hook_transition.c has
+ * some of the replacements.
  *
  * Three kinds of hook, all placed by kn_hook_attach() or none:
  *  - entries of kvm-intel's exit-handler table and nested operations, swapped;
@@ -15,11 +16,11 @@
 #include <linux/ftrace.h>
 #include <asm/text-patching.h>
 
+#include "displaced.h"
 #include "hook.h"
 #include "kvm_mmu.h"
 #include "pages.h"
 #include "redirect.h"
-#include "transition.h"
 #include "vcpu.h"
 #include "vept.h"
 #include "vmaccess.h"
@@ -36,27 +37,7 @@ DEFINE_STATIC_CALL_NULL(kn_handle_ept_violation, kn_exit_handler_fn);
 DEFINE_STATIC_CALL_NULL(kn_vmx_get_nested_state, *nested_ops->get_state);
 DEFINE_STATIC_CALL_NULL(kn_vmx_set_nested_state, *nested_ops->set_state);
 
-/*
- * Functions that are called directly and redirected, as X(module, symbol, type).
- * Those that are called most come first.  Where stock KVM passes a vcpu_vmx, that
- * begins with its kvm_vcpu.
- */
-#define REDIRECTS(X)									\
-	X(kvm_intel, nested_sync_vmcs12_to_shadow, void (struct kvm_vcpu *))		\
-	X(kvm_intel, nested_vmx_reflect_vmexit, bool (struct kvm_vcpu *))		\
-	X(kvm, kvm_vcpu_map, typeof(kvm_vcpu_map))					\
-	X(kvm_intel, vmx_load_mmu_pgd, void (struct kvm_vcpu *, hpa_t, int))		\
-	X(kvm, __kvm_valid_efer, bool (struct kvm_vcpu *, u64))				\
-	X(kvm_intel, vmx_setup_uret_msrs, void (struct kvm_vcpu *))			\
-	X(kvm_intel, copy_shadow_to_vmcs12, void (struct kvm_vcpu *))			\
-	X(kvm_intel, load_vmcs12_host_state, void (struct kvm_vcpu *, void *))		\
-	X(kvm_intel, __vmx_guest_state_valid, bool (struct kvm_vcpu *))			\
-	X(kvm, kvm_read_guest_cached, typeof(kvm_read_guest_cached))			\
-	X(kvm, kvm_write_guest_cached, typeof(kvm_write_guest_cached))
-
-#define X(module, symbol, ...)						\
-	typedef typeof(__VA_ARGS__) symbol##_fn;			\
-	DEFINE_STATIC_CALL_NULL(kn_##symbol, symbol##_fn);
+#define X(module, symbol, ...) DEFINE_STATIC_CALL_NULL(kn_##symbol, symbol##_fn);
 REDIRECTS(X)
 #undef X
 
@@ -125,6 +106,8 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 			kv->shadow.vmwrite_seen = kn_nr_exits(vcpu);
 		kn_shadow_take(kv);
 		kn_shadow02_close(kv);
+		if (insn == KN_INSN_VMPTRLD || insn == KN_INSN_VMCLEAR)
+			kn_checks_forget(kv);
 		r = run_engine(kv, insn);
 		if (r == KN_STOCK)
 			kv->counters.exit_stock[insn]++;
@@ -132,8 +115,10 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 			kv->counters.exit_module[insn]++;
 		/* Stock KVM is about to access VMCS12, maybe the shadow VMCS as well. */
 		if (r == KN_STOCK && (insn == KN_INSN_VMREAD || insn == KN_INSN_VMWRITE) &&
-		    !kn_in_l2(vcpu))
+		    !kn_in_l2(vcpu)) {
+			kn_checks_forget(kv);
 			kn_shadow_reload(kv);
+		}
 	}
 
 	if (r == KN_STOCK)
@@ -218,7 +203,7 @@ static int hook_set_nested_state(struct kvm_vcpu *vcpu, struct kvm_nested_state 
 }
 
 /* Each exit from L2, before anybody looks at it.  True if L1 gets the exit. */
-static __used bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
+bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 	bool reflected;
@@ -238,7 +223,7 @@ static __used bool hook_nested_vmx_reflect_vmexit(struct kvm_vcpu *vcpu)
 }
 
 /* L1's writes to the hardware shadow VMCS are wanted in VMCS12.  The argument is a vcpu_vmx. */
-static __used void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
+void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -250,7 +235,7 @@ static __used void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
 }
 
 /* L1 is about to run, with a VMCS12 that the hardware shadow VMCS doesn't match. */
-static __used void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
+void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -280,7 +265,7 @@ static noinline int map_displaced(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_h
 }
 
 /* A VM entry needs a page of L1. */
-static __used int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map)
+int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map)
 {
 	struct kn_vcpu *kv;
 	bool mapped;
@@ -294,7 +279,7 @@ static __used int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm
 }
 
 /* The current VMCS gets a root.  May sleep if it is L2's. */
-static __used void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
+void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 {
 	struct kn_vcpu *kv;
 	int idx;
@@ -308,64 +293,6 @@ static __used void hook_vmx_load_mmu_pgd(struct kvm_vcpu *vcpu, hpa_t root, int 
 	if (kv)
 		kn_vept_load(kv);
 	srcu_read_unlock(&kn_srcu, idx);
-}
-
-/* Whether the guest, which is no unrestricted one, may run as it is. */
-static __used bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
-{
-	struct kn_vcpu *kv;
-	bool valid;
-
-	rcu_read_lock();
-	kv = kn_vcpu_find(vcpu);
-	if (!kv || !kn_transition_check_segments(kv, &valid))
-		valid = static_call(kn___vmx_guest_state_valid)(vcpu);
-	rcu_read_unlock();
-	return valid;
-}
-
-/* L2 has exited to L1, VMCS01 is current. */
-static __used void hook_load_vmcs12_host_state(struct kvm_vcpu *vcpu, void *vmcs12)
-{
-	struct kn_vcpu *kv;
-	int idx;
-
-	/* Stock KVM may read L1's memory. */
-	idx = srcu_read_lock(&kn_srcu);
-	kv = kn_vcpu_find(vcpu);
-	if (!kv || !kn_transition_load_host_state(kv))
-		static_call(kn_load_vmcs12_host_state)(vcpu, vmcs12);
-	srcu_read_unlock(&kn_srcu, idx);
-}
-
-/* EFER has been set.  The argument is a vcpu_vmx. */
-static __used void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
-{
-	struct kn_vcpu *kv;
-
-	rcu_read_lock();
-	kv = kn_vcpu_find(vcpu);
-	if (!kv || !kn_transition_set_up_msrs(kv))
-		static_call(kn_vmx_setup_uret_msrs)(vcpu);
-	rcu_read_unlock();
-}
-
-/* Whether the guest's CPUID lets it have @efer. */
-static __used bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
-{
-	struct kn_vcpu *kv;
-	bool valid;
-
-	rcu_read_lock();
-	kv = kn_vcpu_find(vcpu);
-	valid = kv && kn_transition_knows_efer(kv, efer);
-	if (!valid) {
-		valid = static_call(kn___kvm_valid_efer)(vcpu, efer);
-		if (kv && valid)
-			kn_transition_efer_is_valid(kv, efer);
-	}
-	rcu_read_unlock();
-	return valid;
 }
 
 /* If @data is where KVM has the shadow VMCS12 of the L2 of this CPU's vCPU. */
@@ -399,13 +326,13 @@ static __always_inline int copy_cached(struct kvm *kvm, struct gfn_to_hva_cache 
 	return r;
 }
 
-static __used int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
 				      unsigned long len)
 {
 	return copy_cached(kvm, ghc, data, len, false);
 }
 
-static __used int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
+int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
 				       unsigned long len)
 {
 	return copy_cached(kvm, ghc, data, len, true);
@@ -500,7 +427,7 @@ static struct kn_site watched[NR_WATCHED] = {
 };
 
 /* L2 exits to L1; nothing has been done yet. */
-static __used void watch_vmexit(struct kvm_vcpu *vcpu)
+void watch_nested_vmx_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
@@ -539,12 +466,6 @@ static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftra
 		kn_vept_write_protect(arg, __gfn_to_hva_memslot(slot, gfn));
 	}
 }
-
-KN_ENTER_WATCH(enter_nested_vmx_vmexit, watch_vmexit);
-
-#define X(module, symbol, ...) KN_ENTER_HOOK(enter_##symbol, hook_##symbol);
-REDIRECTS(X)
-#undef X
 
 static struct kn_redirect redirects[] = {
 	{

@@ -38,7 +38,7 @@ struct kn_site {
 /**
  * struct kn_redirect - a function, and where its callers go instead
  * @site: its ftrace site
- * @entry: code that is called at the site, by KN_ENTER_HOOK() or KN_ENTER_WATCH()
+ * @entry: what is called at the site, of enter.S
  * @displaced: the static call that calls the function all the same, or NULL
  * @tramp: its trampoline
  * @ops: for ftrace
@@ -50,46 +50,6 @@ struct kn_redirect {
 	void *tramp;
 	struct ftrace_ops ops;
 };
-
-/*
- * ftrace calls these directly, at a cost of one instruction; callbacks that are given
- * registers cost ninety.  What returns from a function that is replaced returns to its
- * caller, so the address after the site goes from the stack.
- */
-#define KN_ENTER_HOOK(_entry, _hook)						\
-	void _entry(void);							\
-	asm(".pushsection .text, \"ax\", @progbits\n"				\
-	    ".type " #_entry ", @function\n"					\
-	    #_entry ":\n"							\
-	    ASM_ENDBR								\
-	    "lea 8(%rsp), %rsp\n"						\
-	    "jmp " #_hook "\n"							\
-	    ".size " #_entry ", . - " #_entry "\n"				\
-	    ".popsection\n");							\
-	STACK_FRAME_NON_STANDARD(_entry)
-
-/* Where a function is only watched: it gets its first four arguments after @_watch(). */
-#define KN_ENTER_WATCH(_entry, _watch)						\
-	void _entry(void);							\
-	asm(".pushsection .text, \"ax\", @progbits\n"				\
-	    ".type " #_entry ", @function\n"					\
-	    #_entry ":\n"							\
-	    ASM_ENDBR								\
-	    "push %rbp\n"							\
-	    "mov %rsp, %rbp\n"							\
-	    "push %rdi\n"							\
-	    "push %rsi\n"							\
-	    "push %rdx\n"							\
-	    "push %rcx\n"							\
-	    "call " #_watch "\n"						\
-	    "pop %rcx\n"							\
-	    "pop %rdx\n"							\
-	    "pop %rsi\n"							\
-	    "pop %rdi\n"							\
-	    "leave\n"								\
-	    ASM_RET								\
-	    ".size " #_entry ", . - " #_entry "\n"				\
-	    ".popsection\n")
 
 int kn_swap_in(struct kn_swap *swap, void **slot);
 void kn_swap_out(struct kn_swap *swap);

@@ -100,6 +100,8 @@ static noinline void late_changes_take_effect(struct kn_vcpu *kv, unsigned long 
 		kn_vmcs02_complete(kv);
 		*kn_vmcs12_dirty(kv->vcpu) = true;
 	}
+	if (vmcs12_sets_meet(changed, kn_classes.checked))
+		kn_checks_forget(kv);
 }
 
 /* See that what kn_shadow_read_changes() has found gets where L2 sees it. */

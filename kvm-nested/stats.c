@@ -132,6 +132,10 @@ static int counters_show(struct seq_file *m, void *unused)
 	show(m, "transition", "msrs", "stock", c->transition_msrs_stock);
 	show(m, "transition", "host", NULL, c->transition_host);
 	show(m, "transition", "host", "stock", c->transition_host_stock);
+	show(m, "transition", "checks", NULL, c->transition_checks);
+	show(m, "transition", "checks", "stock", c->transition_checks_stock);
+	show(m, "transition", "mmu", NULL, c->transition_mmu);
+	show(m, "transition", "mmu", "stock", c->transition_mmu_stock);
 	show(m, "transition", "efer", NULL, c->transition_efer);
 	show(m, "transition", "efer", "stock", c->transition_efer_stock);
 	show(m, "vept", "loaded", NULL, c->vept_loaded);

@@ -75,6 +75,10 @@ struct kn_counters {
 	u64 transition_msrs_stock;
 	u64 transition_host;
 	u64 transition_host_stock;
+	u64 transition_checks;
+	u64 transition_checks_stock;
+	u64 transition_mmu;
+	u64 transition_mmu_stock;
 	u64 transition_efer;
 	u64 transition_efer_stock;
 	u64 vept_loaded;

@@ -13,10 +13,10 @@
 #include "stats.h"
 #include "vept.h"
 
-/* As in an entry of EPT; in numbers, for the tools that read the format. */
-#define show_ept_access(access) __print_flags(access, "", { 1, "r" }, { 2, "w" }, { 4, "x" })
-
-/* Entries of EPT02 have been filled: for an access of L2, or for one that is going to be. */
+/*
+ * Entries of EPT02 have been filled: for an access of L2, or for one that is going to be.
+ * In numbers, for the tools that read the format.
+ */
 TRACE_EVENT(vept_fill,
 	TP_PROTO(int vcpu_id, u64 gpa, u8 access, int level, unsigned int nr, bool ahead),
 	TP_ARGS(vcpu_id, gpa, access, level, nr, ahead),
@@ -37,8 +37,9 @@ TRACE_EVENT(vept_fill,
 		__entry->ahead = ahead;
 	),
 	TP_printk("vcpu %d gpa 0x%llx access %s level %u entries %u%s", __entry->vcpu_id,
-		  __entry->gpa, show_ept_access(__entry->access), __entry->level, __entry->nr,
-		  __entry->ahead ? " ahead" : "")
+		  __entry->gpa,
+		  __print_flags(__entry->access, "", { 1, "r" }, { 2, "w" }, { 4, "x" }),
+		  __entry->level, __entry->nr, __entry->ahead ? " ahead" : "")
 );
 
 #define X(symbol, name) TRACE_DEFINE_ENUM(KN_VEPT_##symbol);
@@ -49,11 +50,7 @@ KN_VEPT_CAUSES(X)
 KN_VEPT_WHYS(X)
 #undef X
 
-#define show_vept_cause(cause) __print_symbolic(cause, KN_VEPT_CAUSES(X) { -1, "" })
-#define show_vept_why(why) __print_symbolic(why, KN_VEPT_WHYS(Y) { -1, "" })
-
 #define X(symbol, name) { KN_VEPT_##symbol, #name },
-#define Y(symbol, name) { KN_VEPT_WHY_##symbol, #name },
 
 /* Stock KVM gets an EPT violation, or will get the next one. */
 TRACE_EVENT(vept_stock,
@@ -70,8 +67,11 @@ TRACE_EVENT(vept_stock,
 		__entry->cause = cause;
 	),
 	TP_printk("vcpu %d gpa 0x%llx cause %s", __entry->vcpu_id, __entry->gpa,
-		  show_vept_cause(__entry->cause))
+		  __print_symbolic(__entry->cause, KN_VEPT_CAUSES(X) { -1, "" }))
 );
+
+#undef X
+#define X(symbol, name) { KN_VEPT_WHY_##symbol, #name },
 
 /* L1 has invalidated what it has of an EPT pointer; all of them for an address of all ones. */
 TRACE_EVENT(vept_invept,
@@ -103,11 +103,10 @@ TRACE_EVENT(vept_drop,
 		__entry->why = why;
 	),
 	TP_printk("vm %p tables %u why %s", __entry->kvm, __entry->tables,
-		  show_vept_why(__entry->why))
+		  __print_symbolic(__entry->why, KN_VEPT_WHYS(X) { -1, "" }))
 );
 
 #undef X
-#undef Y
 
 #endif /* _KVM_NESTED_TRACE_H */
 

@@ -118,6 +118,52 @@ void kn_transition_set_efer(struct kn_vcpu *kv, u64 efer)
 }
 
 /*
+ * An L2 with an EPT12 has an MMU that serves to translate its linear addresses.  What
+ * CR0, CR4 and EFER mean for that is worked out at each VM entry.
+ */
+static bool uses_l2_mmu(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.walk_mmu == &vcpu->arch.nested_mmu && !kn_in_smm(vcpu);
+}
+
+static u64 l2_mmu_role(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.nested_mmu.cpu_role.as_u64;
+}
+
+bool kn_transition_knows_l2_mmu(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+	bool known;
+
+	if (!uses_l2_mmu(vcpu))
+		return false;
+
+	known = READ_ONCE(kn_transition_enable) && kv->l2_mmu.cr0 == vcpu->arch.cr0 &&
+		kv->l2_mmu.cr4 == vcpu->arch.cr4 && kv->l2_mmu.efer == kn_efer(vcpu) &&
+		kv->l2_mmu.role == l2_mmu_role(vcpu);
+	if (known)
+		kv->counters.transition_mmu++;
+	else
+		kv->counters.transition_mmu_stock++;
+	return known;
+}
+
+/* Stock KVM has worked it out. */
+void kn_transition_l2_mmu_is_new(struct kn_vcpu *kv)
+{
+	struct kvm_vcpu *vcpu = kv->vcpu;
+
+	if (!uses_l2_mmu(vcpu))
+		return;
+
+	kv->l2_mmu.cr0 = vcpu->arch.cr0;
+	kv->l2_mmu.cr4 = vcpu->arch.cr4;
+	kv->l2_mmu.efer = kn_efer(vcpu);
+	kv->l2_mmu.role = l2_mmu_role(vcpu);
+}
+
+/*
  * Whether CPUID lets the guest have bits of EFER is asked for the EFER of L2 and for
  * that of L1, at each VM entry.  The answer remains.
  */

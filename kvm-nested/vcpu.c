@@ -142,6 +142,7 @@ struct kn_vcpu *kn_vcpu_adopt(struct kvm_vcpu *vcpu)
 	/* Stock KVM may have run L2 since. */
 	memset(kv->fresh, 0, sizeof(kv->fresh));
 	kn_vmptr_forget(kv);
+	kn_checks_forget(kv);
 	kv->vept.root = NULL;
 
 	spin_lock(&kn_lock);

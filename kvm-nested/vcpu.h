@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/srcu.h>
 
+#include "checks.h"
 #include "kvm_intel.h"
 #include "pages.h"
 #include "segments.h"
@@ -46,6 +47,7 @@ struct kn_vcpu {
 	struct kn_vmptr vmptr;
 	struct kn_vept_vcpu vept;
 	struct kn_walk walks[KN_NR_WALKS];
+	struct kn_checks checks;
 	u64 valid_efer[2];		/* values that CPUID permits; 0 always is one */
 	struct segments valid_segments;	/* of an L2 */
 	bool had_valid_segments;
@@ -53,6 +55,9 @@ struct kn_vcpu {
 		u64 cr0, cr4, efer;
 		struct kn_mmu_role role;
 	} l1_mmu;
+	struct {			/* the same for L2's, if L1 has an EPT for it */
+		u64 cr0, cr4, efer, role;
+	} l2_mmu;
 };
 
 /* At a VMX-instruction exit. */

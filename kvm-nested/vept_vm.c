@@ -29,16 +29,24 @@ static struct kn_vept *of_notifier(struct mmu_notifier *notifier)
 	return container_of(notifier, struct kn_vept, notifier);
 }
 
-/* What has been taken out of use.  It is freed without the lock. */
+/* What is taken out of use under the lock, and freed when that is given back. */
 struct litter {
 	struct list_head tables;
 	struct list_head pages;
 };
 
-#define LITTER(name) { LIST_HEAD_INIT((name).tables), LIST_HEAD_INIT((name).pages) }
-
-static void throw_away(struct litter *litter)
+static void lock(struct kn_vept *vept, struct litter *litter)
+	__acquires(&vept->lock)
 {
+	INIT_LIST_HEAD(&litter->tables);
+	INIT_LIST_HEAD(&litter->pages);
+	write_lock(&vept->lock);
+}
+
+static void unlock(struct kn_vept *vept, struct litter *litter)
+	__releases(&vept->lock)
+{
+	write_unlock(&vept->lock);
 	kn_vept_free_tables(&litter->tables);
 	kn_rmap_free_pages(&litter->pages);
 }
@@ -64,12 +72,11 @@ static void detach_all(struct kn_vept *vept, struct litter *litter, enum kn_vept
 /* Empty all EPT02s. */
 void kn_vept_drop(struct kn_vept *vept, enum kn_vept_why why)
 {
-	struct litter litter = LITTER(litter);
+	struct litter litter;
 
-	write_lock(&vept->lock);
+	lock(vept, &litter);
 	detach_all(vept, &litter, why);
-	write_unlock(&vept->lock);
-	throw_away(&litter);
+	unlock(vept, &litter);
 }
 
 /* Must hold kn_vept.lock for writing.  Nobody accesses this memory of the owner's any more. */
@@ -89,9 +96,9 @@ static void unmap(struct kn_vept *vept, unsigned long begin, unsigned long end,
 static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
 {
 	struct kn_vept *vept = of_notifier(notifier);
-	struct litter litter = LITTER(litter);
+	struct litter litter;
 
-	write_lock(&vept->lock);
+	lock(vept, &litter);
 	if (!vept->in_progress++) {
 		vept->change_begin = range->start;
 		vept->change_end = range->end;
@@ -100,8 +107,7 @@ static int change_begins(struct mmu_notifier *notifier, const struct mmu_notifie
 		vept->change_end = max(vept->change_end, range->end);
 	}
 	unmap(vept, range->start, range->end, &litter);
-	write_unlock(&vept->lock);
-	throw_away(&litter);
+	unlock(vept, &litter);
 	return 0;
 }
 
@@ -219,7 +225,7 @@ struct kn_vept *kn_vept_get(struct kn_vcpu *kv)
 /* The VM has died, and nobody uses it any more. */
 void kn_vept_free(struct kn_vept *vept)
 {
-	struct litter litter = LITTER(litter);
+	struct litter litter;
 	unsigned int i;
 
 	if (!vept)
@@ -231,9 +237,10 @@ void kn_vept_free(struct kn_vept *vept)
 	synchronize_rcu();
 	mmu_notifier_unregister(&vept->notifier, vept->mm);
 
+	lock(vept, &litter);
 	kn_vept_detach_tables(vept, &litter.tables);
 	kn_rmap_detach(vept, &litter.pages);
-	throw_away(&litter);
+	unlock(vept, &litter);
 	for (i = 0; i < vept->nr_roots; i++) {
 		free_page((unsigned long)vept->roots[i]->top.entries);
 		kfree(vept->roots[i]);
@@ -289,17 +296,16 @@ void kn_vept_memslots_change(struct kvm *kvm, bool committed)
 /* KVM is to notice writes to this page.  Callable where nothing may sleep. */
 void kn_vept_write_protect(struct kvm *kvm, unsigned long hva)
 {
-	struct litter litter = LITTER(litter);
+	struct litter litter;
 	struct kn_vept *vept;
 
 	rcu_read_lock();
 	vept = find(kvm);
 	if (vept) {
-		write_lock(&vept->lock);
+		lock(vept, &litter);
 		vept->seq++;
 		unmap(vept, hva, hva + PAGE_SIZE, &litter);
-		write_unlock(&vept->lock);
-		throw_away(&litter);
+		unlock(vept, &litter);
 	}
 	rcu_read_unlock();
 }
@@ -314,14 +320,13 @@ void kn_vept_give_back_all(void)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(vept, &vepts, node) {
-		struct litter litter = LITTER(litter);
+		struct litter litter;
 
-		write_lock(&vept->lock);
+		lock(vept, &litter);
 		if (vept->kvm)
 			kn_reload_roots(vept->kvm);
 		detach_all(vept, &litter, KN_VEPT_WHY_OFF);
-		write_unlock(&vept->lock);
-		throw_away(&litter);
+		unlock(vept, &litter);
 	}
 	rcu_read_unlock();
 }
@@ -362,11 +367,11 @@ void kn_vept_forget(struct kn_vept *vept)
  */
 struct kn_vept_root *kn_vept_recycle(struct kn_vept *vept, u64 eptp12, u64 eptp02)
 {
-	struct litter litter = LITTER(litter);
+	struct litter litter;
 	struct kn_vept_root *root;
 	unsigned int i;
 
-	write_lock(&vept->lock);
+	lock(vept, &litter);
 	root = vept->roots[0];
 	for (i = 1; i < vept->nr_roots; i++)
 		if (vept->roots[i]->used < root->used)
@@ -375,8 +380,7 @@ struct kn_vept_root *kn_vept_recycle(struct kn_vept *vept, u64 eptp12, u64 eptp0
 		kn_reload_roots(vept->kvm);
 	detach_all(vept, &litter, KN_VEPT_WHY_ROOTS);
 	kn_vept_set_root(root, eptp12, eptp02);
-	write_unlock(&vept->lock);
-	throw_away(&litter);
+	unlock(vept, &litter);
 	return root;
 }
 

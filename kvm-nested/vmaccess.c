@@ -183,6 +183,8 @@ static void vmwrite_takes_effect(struct kn_vcpu *kv, enum vmcs12_field field)
 		store_field(kv, base);
 	else if (makes_dirty(base))
 		*kn_vmcs12_dirty(kv->vcpu) = true;
+	if (vmcs12_set_has(kn_classes.checked, base))
+		kn_checks_forget(kv);
 
 	kn_shadow_written(kv, field);
 	kn_shadow_trapped(kv, LEARN_WRITE, field);

@@ -18,6 +18,7 @@
 #define ENCODING_TYPE(e)	(((e) >> 10) & 3)
 #define ENCODING_WIDTH(e)	(((e) >> 13) & 3)
 #define ENCODING_TYPE_RO	1
+#define ENCODING_TYPE_GUEST	2
 
 enum { WIDTH_16, WIDTH_64, WIDTH_32, WIDTH_NATURAL };
 
@@ -95,6 +96,36 @@ bool vmcs12_field_is_lazy(enum vmcs12_field field)
 		return true;
 	default:
 		return false;
+	}
+}
+
+bool vmcs12_field_is_checked(enum vmcs12_field field)
+{
+	unsigned int type;
+
+	field = vmcs12_field_base(field);
+	type = ENCODING_TYPE(vmcs12_fields[field].encoding);
+	if (type == ENCODING_TYPE_RO || type == ENCODING_TYPE_GUEST)
+		return false;
+
+	switch (field) {
+	/* Anything goes. */
+	case VMCS12_EXCEPTION_BITMAP:
+	case VMCS12_PAGE_FAULT_ERROR_CODE_MASK:
+	case VMCS12_PAGE_FAULT_ERROR_CODE_MATCH:
+	case VMCS12_CR0_GUEST_HOST_MASK:
+	case VMCS12_CR4_GUEST_HOST_MASK:
+	case VMCS12_CR0_READ_SHADOW:
+	case VMCS12_CR4_READ_SHADOW:
+	case VMCS12_TSC_OFFSET:
+	case VMCS12_HOST_RSP:
+	/* Checked where there is an event. */
+	case VMCS12_VM_ENTRY_INTR_INFO_FIELD:
+	case VMCS12_VM_ENTRY_EXCEPTION_ERROR_CODE:
+	case VMCS12_VM_ENTRY_INSTRUCTION_LEN:
+		return false;
+	default:
+		return true;
 	}
 }
 

@@ -150,6 +150,8 @@ extern const struct vmcs12_field_info vmcs12_fields[VMCS12_NR_FIELDS];
 enum vmcs12_field vmcs12_field_find(unsigned long encoding);
 bool vmcs12_field_is_readonly(enum vmcs12_field field);
 bool vmcs12_field_is_lazy(enum vmcs12_field field);
+/* Whether a VM entry that injects no event checks the control field or host field. */
+bool vmcs12_field_is_checked(enum vmcs12_field field);
 enum vmcs12_effect vmcs12_field_effect(enum vmcs12_field field);
 int vmcs12_set_parse(unsigned long *set, const char *names);
 

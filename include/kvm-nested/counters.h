@@ -48,6 +48,10 @@
  *	transition.msrs.stock	... that were left to stock
  *	transition.host		exits of L2 after which the module loaded L1's state
  *	transition.host.stock	... that left it to stock
+ *	transition.checks	checks of a VMCS12 that has passed before and is as it was
+ *	transition.checks.stock	... that stock had to make
+ *	transition.mmu		VM entries with an MMU for L2's addresses that was as it is now
+ *	transition.mmu.stock	... that stock had to work out
  *	transition.efer		values of EFER known to be valid
  *	transition.efer.stock	... that stock had to look at
  *	vept.loaded		EPT pointers of L1 whose L2 was given an EPT02 of the module's,

@@ -2,7 +2,8 @@
 /*
  * Verify that VMLAUNCH and VMRESUME refuse invalid control fields (error 7) and host state
  * (error 8), that invalid guest state is a VM exit whose reason tells of a failed entry, and that
- * L2 runs once the field is mended.
+ * L2 runs once the field is mended; whatever passed the checks before, in this VMCS or in another
+ * one.
  */
 #include "counter.h"
 #include "entry.h"
@@ -152,6 +153,8 @@ KN_GROUP(checks, ARRAY_SIZE(rows));
 
 static struct vmx_msr_entry *msr_list;
 static uint64_t msr_list_gpa;
+static void *other_vmcs;
+static uint64_t other_vmcs_gpa;
 static struct gpr64_regs gprs;
 
 static void l2_guest_code(void)
@@ -184,7 +187,45 @@ static void check_rows(bool launch)
 		for (unsigned int j = 0; j < 2; j++)
 			if (row->changes[j].how)
 				vmwrite(row->changes[j].field, old[j]);
+		/* So that all of it has passed before the next one does not. */
+		if (!launch)
+			kn_expect_at(KN_SITE("L2 runs in between"), "exit",
+				     kn_l2_skip_and_resume(&gprs) ? ~0ull : vmreadz(VM_EXIT_REASON),
+				     EXIT_REASON_VMCALL, i);
 	}
+}
+
+/* A VMCS that passes, and one that does not, with the same contents otherwise. */
+static void check_other_vmcs(struct vmx_pages *vmx, uint32_t field, uint64_t at)
+{
+	struct kn_check *passes = KN_SITE("a VMCS of which another one is a copy");
+	struct kn_check *fails = KN_SITE("... which is invalid");
+	uint64_t old = vmreadz(field);
+
+	vmwrite(field, 0);
+	kn_expect(passes, vmclear(vmx->vmcs_gpa), 0);
+	memcpy(other_vmcs, vmx->vmcs, PAGE_SIZE);
+	kn_expect(passes, vmptrld(vmx->vmcs_gpa), 0);
+	vmwrite(field, old);
+	kn_expect(passes, kn_l2_launch(&gprs), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		kn_expect_at(passes, "exit",
+			     kn_l2_skip_and_resume(&gprs) ? ~0ull : vmreadz(VM_EXIT_REASON),
+			     EXIT_REASON_VMCALL, at);
+		kn_expect(fails, vmptrld(other_vmcs_gpa), 0);
+		kn_expect_entry_fails(fails, at ? HOST : CONTROL, &gprs, true, at);
+		kn_expect(passes, vmptrld(vmx->vmcs_gpa), 0);
+	}
+
+	/* The first one becomes invalid in memory. */
+	kn_expect(passes, kn_l2_skip_and_resume(&gprs), 0);
+	kn_expect(fails, vmclear(vmx->vmcs_gpa), 0);
+	kn_expect(fails, vmclear(other_vmcs_gpa), 0);
+	memcpy(vmx->vmcs, other_vmcs, PAGE_SIZE);
+	kn_expect(fails, vmptrld(vmx->vmcs_gpa), 0);
+	kn_expect_entry_fails(fails, at ? HOST : CONTROL, &gprs, true, at);
+	vmwrite(field, old);
+	kn_expect(passes, kn_l2_launch(&gprs), 0);
 }
 
 static void l1_guest_code(struct vmx_pages *vmx)
@@ -202,6 +243,8 @@ static void l1_guest_code(struct vmx_pages *vmx)
 	check_rows(false);
 	KN_CHECK_EXIT("VMRESUME of the mended VMCS", kn_l2_skip_and_resume(&gprs),
 		      EXIT_REASON_VMCALL, 0, 3);
+	check_other_vmcs(vmx, PIN_BASED_VM_EXEC_CONTROL, 0);
+	check_other_vmcs(vmx, HOST_CR4, 1);
 	GUEST_DONE();
 }
 
@@ -215,6 +258,9 @@ int main(int argc, char *argv[])
 	msr_list = kn_alloc_page(vm, &msr_list_gpa);
 	sync_global_to_guest(vm, msr_list);
 	sync_global_to_guest(vm, msr_list_gpa);
+	other_vmcs = kn_alloc_page(vm, &other_vmcs_gpa);
+	sync_global_to_guest(vm, other_vmcs);
+	sync_global_to_guest(vm, other_vmcs_gpa);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++)
 		checks[i].name = rows[i].name;
 
@@ -224,6 +270,8 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMRESUME.stock", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMREAD.module", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "transition.segments", 2 * 16);
+	KN_COUNTED(vm, "transition.checks", 10);
+	KN_COUNTED(vm, "transition.checks.stock", 2 * ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMWRITE.module", 2 * ARRAY_SIZE(rows));
 	kn_finish(vm);
 }

@@ -154,8 +154,11 @@ bool exclude_read(uint64_t encoding)
 	return !the_state()->writes_read_only && encoding == GUEST_LINEAR_ADDRESS;
 }
 
-/* The same for a VMCS12 in memory. */
-void exclude_leftovers(uint64_t *words)
+/*
+ * The same for a VMCS12 in memory. While its L2 runs, and state is saved, the linear address is
+ * that of L2's last EPT violation, and the reason that of the exit before.
+ */
+void exclude_leftovers(uint64_t *words, bool runs)
 {
 	uint32_t reason = kn_region_read(words, VM_EXIT_REASON);
 	uint32_t insn_info = kn_region_read(words, VMX_INSTRUCTION_INFO);
@@ -164,6 +167,8 @@ void exclude_leftovers(uint64_t *words)
 	for (unsigned int i = 0; i < NR_LEFTOVERS; i++)
 		if (exclude_leftover(leftovers[i], reason, insn_info, cpu2))
 			kn_region_write(words, leftovers[i], 0);
+	if (runs)
+		kn_region_write(words, GUEST_LINEAR_ADDRESS, 0);
 }
 
 /* Details of an event that there is none of: KVM leaves those of the last one. */

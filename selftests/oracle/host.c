@@ -147,12 +147,12 @@ static void log_words(enum kind kind, unsigned int what, const void *words, size
 		log_item(kind, what + i, word[i]);
 }
 
-static void log_vmcs(unsigned int what, const void *page)
+static void log_vmcs(unsigned int what, const void *page, bool runs)
 {
 	uint64_t words[125];
 
 	memcpy(words, page, sizeof(words));
-	exclude_leftovers(words);
+	exclude_leftovers(words, runs);
 	log_words(LOG_VMCS, what, words, sizeof(words));
 }
 
@@ -168,7 +168,7 @@ static void log_nested_state(struct kvm_nested_state *state)
 	log_item(LOG_STATE, 4, state->hdr.vmx.smm.flags);
 	log_item(LOG_STATE, 5, state->hdr.vmx.flags);
 	if (state->size > sizeof(*state))
-		log_vmcs(0x1000, data->vmcs12);
+		log_vmcs(0x1000, data->vmcs12, state->flags & KVM_STATE_NESTED_GUEST_MODE);
 	if (state->size > sizeof(*state) + sizeof(data->vmcs12))
 		log_words(LOG_VMCS, 0x2000, data->shadow_vmcs12, 1000);
 }
@@ -352,7 +352,7 @@ static uint64_t hash_page(unsigned int page)
 
 	memcpy(words, (void *)PAGE_AT(page), sizeof(words));
 	if (page >= P_VMCS && page < P_VMCS + NR_VMCS)
-		exclude_leftovers(words);
+		exclude_leftovers(words, false);
 	return hash(words, 512);
 }
 
@@ -360,7 +360,7 @@ static uint64_t hash_page(unsigned int page)
 static void log_memory(void)
 {
 	for (unsigned int i = 0; i < NR_VMCS; i++)
-		log_vmcs(i * 0x100, (void *)PAGE_AT(P_VMCS + i));
+		log_vmcs(i * 0x100, (void *)PAGE_AT(P_VMCS + i), false);
 	for (unsigned int page = P_PML4; page < P_LOG; page++)
 		if (page < P_STACK || page > P_IST)
 			log_item(LOG_PAGE, page, hash_page(page));

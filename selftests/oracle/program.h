@@ -47,7 +47,7 @@ bool exclude_vmcs_access(void);
 bool exclude_l2_operands(void);
 bool exclude_l2_operand(uint64_t address);
 bool exclude_read(uint64_t encoding);
-void exclude_leftovers(uint64_t *words);
+void exclude_leftovers(uint64_t *words, bool runs);
 /* Flags of an op that is a VMXOFF. */
 unsigned int exclude_vmxoff(void);
 /* Flags of an op that changes EPT12. */

@@ -6,3 +6,7 @@
 #define KN_CALLS(X)
 #define KN_FALLBACKS(X)
 #define KN_VEPT_CAUSES(X)
+#define KN_VEPT_WHYS(X)
+#define REDIRECTS(X)
+#define TRACE_EVENT(name, proto, args, fields, assign, print)
+#define TRACE_DEFINE_ENUM(name)
