@@ -121,8 +121,13 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 		}
 	}
 
-	if (r == KN_STOCK)
+	if (r == KN_STOCK && kv && (insn == KN_INSN_VMLAUNCH || insn == KN_INSN_VMRESUME)) {
+		kv->entry = KN_ENTRY;
 		r = run_displaced(vcpu, insn);
+		kv->entry = KN_NO_ENTRY;
+	} else if (r == KN_STOCK) {
+		r = run_displaced(vcpu, insn);
+	}
 
 	/* L1 has entered an L2, or that goes on. */
 	if (kv && kn_in_l2(vcpu))
@@ -227,11 +232,11 @@ void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (!kv || !kn_shadow_copy_in(kv))
 		static_call(kn_copy_shadow_to_vmcs12)(vcpu);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 /* L1 is about to run, with a VMCS12 that the hardware shadow VMCS doesn't match. */
@@ -239,11 +244,11 @@ void hook_nested_sync_vmcs12_to_shadow(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (!kv || !kn_shadow_copy_out(kv))
 		static_call(kn_nested_sync_vmcs12_to_shadow)(vcpu);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 /* A page of L1 that is not known: let stock KVM find it.  Its stack frame is not for everybody. */
@@ -270,10 +275,10 @@ int hook_kvm_vcpu_map(struct kvm_vcpu *vcpu, gfn_t gfn, struct kvm_host_map *map
 	struct kn_vcpu *kv;
 	bool mapped;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	mapped = kv && kn_pages_map(kv, gfn, map);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 
 	return mapped ? 0 : map_displaced(vcpu, gfn, map);
 }
@@ -302,10 +307,10 @@ static bool with_linked(const void *data, gpa_t gpa, bool (*do_it)(struct kn_vcp
 	struct kn_vcpu *kv;
 	bool done;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = vcpu ? kn_vcpu_find(vcpu) : NULL;
 	done = kv && data == kn_cached_shadow_vmcs12(vcpu) && do_it(kv, gpa);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return done;
 }
 
@@ -431,14 +436,14 @@ void watch_nested_vmx_vmexit(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (kv) {
 		kn_shadow02_close(kv);
 		kn_shadow_l2_exit(kv);
 		kn_vmptr_exit(kv);
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 static void notrace watch(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,

@@ -14,11 +14,11 @@ bool hook___vmx_guest_state_valid(struct kvm_vcpu *vcpu)
 	struct kn_vcpu *kv;
 	bool valid;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (!kv || !kn_transition_check_segments(kv, &valid))
 		valid = static_call(kn___vmx_guest_state_valid)(vcpu);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return valid;
 }
 
@@ -41,11 +41,11 @@ void hook_vmx_setup_uret_msrs(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (!kv || !kn_transition_set_up_msrs(kv))
 		static_call(kn_vmx_setup_uret_msrs)(vcpu);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 static bool check_passed(struct kvm_vcpu *vcpu, enum kn_check check)
@@ -53,10 +53,10 @@ static bool check_passed(struct kvm_vcpu *vcpu, enum kn_check check)
 	struct kn_vcpu *kv;
 	bool passed;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	passed = kv && kn_checks_passed(kv, check);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return passed;
 }
 
@@ -65,11 +65,11 @@ static int check_made(struct kvm_vcpu *vcpu, enum kn_check check, int r)
 {
 	struct kn_vcpu *kv;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (kv && !r)
 		kn_checks_pass(kv, check);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return r;
 }
 
@@ -112,14 +112,14 @@ void hook_kvm_init_mmu(struct kvm_vcpu *vcpu)
 {
 	struct kn_vcpu *kv;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	if (!kv || !kn_transition_knows_l2_mmu(kv)) {
 		static_call(kn_kvm_init_mmu)(vcpu);
 		if (kv)
 			kn_transition_l2_mmu_is_new(kv);
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 }
 
 /* Whether the guest's CPUID lets it have @efer. */
@@ -128,7 +128,7 @@ bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
 	struct kn_vcpu *kv;
 	bool valid;
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
 	valid = kv && kn_transition_knows_efer(kv, efer);
 	if (!valid) {
@@ -136,6 +136,6 @@ bool hook___kvm_valid_efer(struct kvm_vcpu *vcpu, u64 efer)
 		if (kv && valid)
 			kn_transition_efer_is_valid(kv, efer);
 	}
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 	return valid;
 }

@@ -55,14 +55,26 @@ bool kn_transition_check_segments(struct kn_vcpu *kv, bool *valid)
 {
 	struct kvm_vcpu *vcpu = kv->vcpu;
 
-	if (!READ_ONCE(kn_transition_enable) || !kn_in_l2(vcpu) ||
-	    !kn_in_protected_mode(vcpu) ||
-	    kn_call(vmx_get_rflags)(vcpu) & X86_EFLAGS_VM) {
+	if (!READ_ONCE(kn_transition_enable) || !kn_in_l2(vcpu) || !kn_in_protected_mode(vcpu)) {
+		kv->counters.transition_segments_stock++;
+		return false;
+	}
+
+	/* A VM entry asks twice, behind RFLAGS: for CR0, and at its end. */
+	if (kv->entry == KN_ENTRY_SEGMENTS_VALID) {
+		kv->counters.transition_segments++;
+		*valid = true;
+		return true;
+	}
+
+	if (kn_call(vmx_get_rflags)(vcpu) & X86_EFLAGS_VM) {
 		kv->counters.transition_segments_stock++;
 		return false;
 	}
 
 	*valid = (kv->had_valid_segments && are_still_valid(&kv->valid_segments)) || are_valid(kv);
+	if (kv->entry && *valid)
+		kv->entry = KN_ENTRY_SEGMENTS_VALID;
 	kv->counters.transition_segments++;
 	return true;
 }

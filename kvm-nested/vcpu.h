@@ -51,6 +51,11 @@ struct kn_vcpu {
 	u64 valid_efer[2];		/* values that CPUID permits; 0 always is one */
 	struct segments valid_segments;	/* of an L2 */
 	bool had_valid_segments;
+	enum {				/* during a VM entry that stock KVM emulates */
+		KN_NO_ENTRY,
+		KN_ENTRY,
+		KN_ENTRY_SEGMENTS_VALID,
+	} entry;
 	struct {			/* what L1's MMU was worked out from, and to */
 		u64 cr0, cr4, efer;
 		struct kn_mmu_role role;
@@ -95,7 +100,8 @@ static inline void kn_vmptr_exit(struct kn_vcpu *kv)
 }
 
 /*
- * Read-held by every hook that sleeps; the others hold RCU.  Whoever does may use
+ * Read-held by every hook that sleeps; the others hold RCU, by switching preemption off,
+ * which costs least.  Whoever does may use
  * the kn_vcpu of the vCPU it runs on to the end, even if that is released meanwhile.
  */
 extern struct srcu_struct kn_srcu;
