@@ -332,13 +332,13 @@ static __always_inline int copy_cached(struct kvm *kvm, struct gfn_to_hva_cache 
 }
 
 int hook_kvm_read_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
-				      unsigned long len)
+			       unsigned long len)
 {
 	return copy_cached(kvm, ghc, data, len, false);
 }
 
 int hook_kvm_write_guest_cached(struct kvm *kvm, struct gfn_to_hva_cache *ghc, void *data,
-				       unsigned long len)
+				unsigned long len)
 {
 	return copy_cached(kvm, ghc, data, len, true);
 }

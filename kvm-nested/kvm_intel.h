@@ -303,6 +303,12 @@ static inline u64 kn_efer(struct kvm_vcpu *vcpu)
 }
 
 /* Without what the guest may change by itself, which is nothing that paging depends on. */
+/* Without the bits that the guest may have changed. */
+static inline unsigned long kn_cr0(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.cr0;
+}
+
 static inline unsigned long kn_cr4(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.cr4;
@@ -523,6 +529,17 @@ static inline struct kn_mmu_role kn_l1_mmu_role(struct kvm_vcpu *vcpu)
 		.cpu = vcpu->arch.root_mmu.cpu_role.as_u64,
 		.root = vcpu->arch.root_mmu.root_role.word,
 	};
+}
+
+/* Translates the linear addresses of an L2 that L1 has an EPT for. */
+static inline bool kn_uses_l2_mmu(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.walk_mmu == &vcpu->arch.nested_mmu;
+}
+
+static inline u64 kn_l2_mmu_role(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.nested_mmu.cpu_role.as_u64;
 }
 
 static inline void kn_set_cr3(struct kvm_vcpu *vcpu, unsigned long cr3)

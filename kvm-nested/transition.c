@@ -135,12 +135,7 @@ void kn_transition_set_efer(struct kn_vcpu *kv, u64 efer)
  */
 static bool uses_l2_mmu(struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.walk_mmu == &vcpu->arch.nested_mmu && !kn_in_smm(vcpu);
-}
-
-static u64 l2_mmu_role(struct kvm_vcpu *vcpu)
-{
-	return vcpu->arch.nested_mmu.cpu_role.as_u64;
+	return kn_uses_l2_mmu(vcpu) && !kn_in_smm(vcpu);
 }
 
 bool kn_transition_knows_l2_mmu(struct kn_vcpu *kv)
@@ -151,9 +146,9 @@ bool kn_transition_knows_l2_mmu(struct kn_vcpu *kv)
 	if (!uses_l2_mmu(vcpu))
 		return false;
 
-	known = READ_ONCE(kn_transition_enable) && kv->l2_mmu.cr0 == vcpu->arch.cr0 &&
-		kv->l2_mmu.cr4 == vcpu->arch.cr4 && kv->l2_mmu.efer == kn_efer(vcpu) &&
-		kv->l2_mmu.role == l2_mmu_role(vcpu);
+	known = READ_ONCE(kn_transition_enable) && kv->l2_mmu.cr0 == kn_cr0(vcpu) &&
+		kv->l2_mmu.cr4 == kn_cr4(vcpu) && kv->l2_mmu.efer == kn_efer(vcpu) &&
+		kv->l2_mmu.role == kn_l2_mmu_role(vcpu);
 	if (known)
 		kv->counters.transition_mmu++;
 	else
@@ -169,10 +164,10 @@ void kn_transition_l2_mmu_is_new(struct kn_vcpu *kv)
 	if (!uses_l2_mmu(vcpu))
 		return;
 
-	kv->l2_mmu.cr0 = vcpu->arch.cr0;
-	kv->l2_mmu.cr4 = vcpu->arch.cr4;
+	kv->l2_mmu.cr0 = kn_cr0(vcpu);
+	kv->l2_mmu.cr4 = kn_cr4(vcpu);
 	kv->l2_mmu.efer = kn_efer(vcpu);
-	kv->l2_mmu.role = l2_mmu_role(vcpu);
+	kv->l2_mmu.role = kn_l2_mmu_role(vcpu);
 }
 
 /*

@@ -160,7 +160,7 @@ static bool read_entries(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 	/* All are part of the same page of L1. */
 	if (walk->level > fill->level) {
 		for (i = 0; i < fill->nr; i++)
-			fill->copy[i] = walk->entry;
+			fill->entry[i] = walk->entry;
 		return true;
 	}
 
@@ -168,10 +168,10 @@ static bool read_entries(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 	if (!words || !user_read_access_begin(words, PAGE_SIZE))
 		return false;
 	for (i = 0; i < fill->nr; i++)
-		unsafe_get_user(fill->copy[i], &words[fill->first + i], fault);
+		unsafe_get_user(fill->entry[i], &words[fill->first + i], fault);
 	user_read_access_end();
 	/* As it was found by the walk. */
-	fill->copy[fill->target] = walk->entry;
+	fill->entry[fill->target] = walk->entry;
 	return true;
 fault:
 	user_read_access_end();
@@ -188,7 +188,8 @@ static void find_memory(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 	u64 address, wanted;
 	gfn_t gfn;
 
-	ept_leaf_accesses(&fill->format, walk->level, walk->upper[walk->level], fill->copy,
+	fill->kind = fill->entry[fill->target] & EPT_KIND;
+	ept_leaf_accesses(&fill->format, walk->level, walk->upper[walk->level], fill->entry,
 			  fill->nr, fill->access);
 	shift = ept_shift(fill->level);
 	address = walk->address >> shift << shift & ~(((u64)fill->nr << shift) - 1);
@@ -198,10 +199,11 @@ static void find_memory(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 			continue;
 
 		gfn = gpa_to_gfn(is_part ? ept_walk_target(walk, address + ((u64)i << shift)) :
-					   fill->copy[i] & EPT_ADDRESS);
+					   fill->entry[i] & EPT_ADDRESS);
 		if (!slot || gfn - slot->base_gfn >= slot->npages)
 			slot = kn_find_user_page(kv->vcpu, gfn_to_gpa(gfn)).slot;
-		if (!fill->access[i] || !is_plain(slot)) {
+		if (!fill->access[i] || !is_plain(slot) ||
+		    !ept_can_copy(fill->entry[i], fill->kind)) {
 			wanted &= ~BIT_ULL(i);
 			continue;
 		}

@@ -38,15 +38,20 @@ enum kn_vept_why {
 #define KN_VEPT_NR_ROOTS	16	/* of EPT pointers of one VM */
 #define KN_VEPT_WINDOW		64	/* entries that are filled together, at most */
 
-/* A table takes these: of entries, and of copies. */
+/* A table takes about two pages, with what leads to its entries. */
 #define KN_VEPT_TABLE_PAGES	2
+
+/* Of tables. */
+#define KN_VEPT_MAX_ID		GENMASK(22, 0)
 
 /* A page of EPT02. */
 struct kn_vept_table {
 	struct list_head node;		/* in kn_vept.tables */
 	spinlock_t lock;		/* against others who fill it */
 	u64 *entries;			/* what processors walk */
-	u64 *copies;			/* at levels 1 and 2: what page entries were made from */
+	u32 *copies;			/* at levels 1 and 2: what page entries were made from */
+	u32 id;				/* ... and what leads to the table again */
+	u64 kind;			/* of all that is copied */
 	u64 source;			/* ... in this table of L1; or a large page's entry */
 	u64 address;			/* of L2, translated by one of its entries */
 	struct kn_vept_root *root;
@@ -108,8 +113,9 @@ struct kn_vept_fill {
 	unsigned int first;		/* their index */
 	unsigned int nr;
 	unsigned int target;		/* the one that is needed, counted from the first */
+	u64 kind;			/* of the entries of EPT12 */
 	u64 wanted;			/* which of them; for these: */
-	u64 copy[KN_VEPT_WINDOW];	/* the entry of EPT12 */
+	u64 entry[KN_VEPT_WINDOW];	/* the entry of EPT12 */
 	u8 access[KN_VEPT_WINDOW];	/* what it and the host permit */
 	gfn_t gfn[KN_VEPT_WINDOW];	/* the page of L1 */
 	struct kvm_memory_slot *slot[KN_VEPT_WINDOW];
@@ -165,6 +171,7 @@ struct kn_vept_root *kn_vept_root(struct kn_vept *vept, u64 eptp12, u64 eptp02);
 bool kn_vept_spare(struct kn_vept_fill *fill);
 void kn_vept_free_fill(struct kn_vept_fill *fill);
 void kn_vept_free_tables(struct list_head *tables);
+struct kn_vept_table *kn_vept_table_by_id(u32 id);
 void kn_vept_refresh(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_root *root,
 		     struct kn_vept_fill *fill,
 		     bool (*walk)(struct kn_vcpu *, struct kn_vept_fill *));
@@ -207,14 +214,15 @@ void kn_host_find_pages(struct mm_struct *mm, struct kn_vept_fill *fill);
 /* vept_rmap.c: from the memory of the VM's owner to the entries that map it. */
 bool kn_rmap_prepare(struct kn_vept *vept, unsigned long hva, int level);
 struct kn_rmap_place {			/* where the last one was, to begin with zeros */
-	unsigned long index, *slots;
+	unsigned long index;
+	u32 *slots;
 };
 
-void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned long hva, int level,
-		 u64 *entry);
+void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned long hva,
+		 struct kn_vept_table *table, unsigned int index);
 bool kn_rmap_zap(struct kn_vept *vept, unsigned long begin, unsigned long end, bool *all);
 bool kn_rmap_age(struct kn_vept *vept, unsigned long begin, unsigned long end, bool clear);
-void kn_rmap_detach(struct kn_vept *vept, struct list_head *pages);
-void kn_rmap_free_pages(struct list_head *pages);
+void kn_rmap_detach(struct kn_vept *vept, struct list_head *chunks);
+void kn_rmap_free_chunks(struct list_head *chunks);
 
 #endif /* _KVM_NESTED_VEPT_H */

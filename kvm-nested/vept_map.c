@@ -25,22 +25,39 @@ static void init_table(struct kn_vept_table *table, int level, bool ad)
 	set_page_private(virt_to_page(table->entries), (unsigned long)table);
 }
 
+/* Tables of all VMs that map pages. */
+static DEFINE_XARRAY_FLAGS(tables_by_id, XA_FLAGS_ALLOC1);
+
+/* The caller sees to it that there is one. */
+struct kn_vept_table *kn_vept_table_by_id(u32 id)
+{
+	return xa_load(&tables_by_id, id);
+}
+
 static void free_table(struct kn_vept_table *table)
 {
+	if (table->id)
+		xa_erase(&tables_by_id, table->id);
 	free_page((unsigned long)table->entries);
-	free_page((unsigned long)table->copies);
+	kfree(table->copies);
 	kfree(table);
 }
 
-static struct kn_vept_table *alloc_table(void)
+static bool let_map_pages(struct kn_vept_table *table)
+{
+	table->copies = kcalloc(EPT_NR_ENTRIES, sizeof(*table->copies), GFP_KERNEL_ACCOUNT);
+	return table->copies && !xa_alloc(&tables_by_id, &table->id, table,
+					  XA_LIMIT(1, KN_VEPT_MAX_ID), GFP_KERNEL_ACCOUNT);
+}
+
+static struct kn_vept_table *alloc_table(int level)
 {
 	struct kn_vept_table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
 
 	if (!table)
 		return NULL;
 	table->entries = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	table->copies = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!table->entries || !table->copies) {
+	if (!table->entries || (level <= KN_VEPT_PAGE_LEVELS && !let_map_pages(table))) {
 		free_table(table);
 		return NULL;
 	}
@@ -54,7 +71,7 @@ bool kn_vept_spare(struct kn_vept_fill *fill)
 
 	for (i = 0; i < KN_VEPT_NR_SPARE; i++) {
 		if (!fill->spare[i])
-			fill->spare[i] = alloc_table();
+			fill->spare[i] = alloc_table(i + 1);
 		if (!fill->spare[i])
 			return false;
 	}
@@ -183,7 +200,8 @@ static void empty_entry(struct kn_vcpu *kv, struct kn_vept *vept, u64 *entry)
 static void compare_pages(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table)
 {
 	const u64 __user *words = kn_find_user_page(kv->vcpu, table->source).words;
-	const u64 *copies = table->copies;
+	const u32 *copies = table->copies;
+	u64 kind = table->kind;
 	unsigned long differ[BITS_TO_LONGS(EPT_NR_ENTRIES)] = {};
 	u64 groups = table->used, word;
 	unsigned int first, i;
@@ -198,7 +216,7 @@ static void compare_pages(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_ve
 #pragma GCC unroll 8
 		for (i = 0; i < GROUP_SIZE; i++) {
 			unsafe_get_user(word, &words[first + i], fault);
-			if (word != copies[first + i])
+			if ((word & EPT_COMPARED) != ept_copied(copies[first + i], kind))
 				__set_bit(first + i, differ);
 		}
 	}
@@ -382,11 +400,12 @@ unlock:
 	pagefault_enable();
 }
 
-static bool is_filled(const struct kn_vept_table *table, unsigned int index, u64 copy, u8 need)
+static bool is_filled(const struct kn_vept_table *table, unsigned int index, u64 entry12, u8 need)
 {
 	u64 entry = READ_ONCE(table->entries[index]);
 
-	return kn_vept_is_page(entry) && !(need & ~entry) && table->copies[index] == copy;
+	return kn_vept_is_page(entry) && !(need & ~entry) &&
+	       (entry12 & EPT_COMPARED) == ept_copied(table->copies[index], table->kind);
 }
 
 /* Whether the page that the walk has led to is mapped, INVEPT having made that stale maybe. */
@@ -421,7 +440,7 @@ void kn_vept_find_wanted(struct kn_vept *vept, struct kn_vept_root *root,
 		table = kn_vept_child(READ_ONCE(table->entries[ept_index(fill->walk.address,
 									 table->level)]));
 	for (i = 0; table && i < fill->nr; i++)
-		if (i != fill->target && is_filled(table, fill->first + i, fill->copy[i], 0))
+		if (i != fill->target && is_filled(table, fill->first + i, fill->entry[i], 0))
 			fill->wanted &= ~BIT_ULL(i);
 	read_unlock(&vept->lock);
 }
@@ -451,7 +470,8 @@ static void fill_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_
 		       const struct kn_vept_fill *fill, bool accessed)
 {
 	u64 flags = KN_MT_WRITE_BACK | KN_VEPT_PAGE | (table->level > 1 ? EPT_LARGE : 0);
-	u64 *entry = &table->entries[fill->first], *copy = &table->copies[fill->first];
+	u32 *copy = &table->copies[fill->first];
+	u64 *entry = &table->entries[fill->first];
 	u64 wanted = fill->wanted, dirty = table->ad ? EPT_DIRTY : 0, old, new;
 	struct kn_rmap_place place = {};
 	unsigned int i;
@@ -470,12 +490,12 @@ static void fill_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_
 		/* TLBs may have another page, or more than is permitted now. */
 		if (old && ((old ^ new) & EPT_ADDRESS || old & ~new & EPT_RWX))
 			WRITE_ONCE(vept->flush_pending, true);
-		copy[i] = fill->copy[i];
+		copy[i] = ept_copy(fill->entry[i]);
 		if (kn_vept_child(old))
 			replace_table(kv, vept, kn_vept_child(old), &entry[i], new);
 		else
 			xchg(&entry[i], new);
-		kn_rmap_set(vept, &place, fill->hva[i], table->level, &entry[i]);
+		kn_rmap_set(vept, &place, fill->hva[i], table, fill->first + i);
 	}
 	for (i = 0; i < fill->nr; i += GROUP_SIZE)
 		use_entry(table, fill->first + i);
@@ -498,8 +518,9 @@ bool kn_vept_install(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_ro
 
 	table = descend(kv, vept, root, fill);
 	spin_lock(&table->lock);
-	if (!has_source(table, &fill->walk))
+	if (!has_source(table, &fill->walk) || table->kind != fill->kind)
 		set_source(kv, vept, table, &fill->walk);
+	table->kind = fill->kind;
 	fill_table(kv, vept, table, fill, accessed);
 	spin_unlock(&table->lock);
 	done = true;

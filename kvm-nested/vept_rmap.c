@@ -2,25 +2,42 @@
 /*
  * From the memory of the VM's owner to the entries of EPT02 that map it.
  *
- * For each 2 MB of user space there is a page with the addresses of the entries that
- * map its pages of 4 KB, and there is the entry that maps all of it, if one does.
+ * For each 2 MB of user space there is a chunk that tells of each page of 4 KB which
+ * entry maps it, and there is the entry that maps all of it, if one does.
  * A page that several entries map is only marked: the few that are unmapped or moved
  * later cost all of the VM's EPT02s.
  *
  * Entries that are emptied stay here.  What points to an entry that maps something
  * else does no harm: it is mapped anew.
  */
+#include <linux/slab.h>
+
 #include "vept.h"
 
 #define NR_SMALL	(PMD_SIZE / PAGE_SIZE)
 
-#define SEVERAL		1UL
+/* Of the table, whose id is not 0, and the entry in it. */
+#define SLOT(table, index)	((table)->id * EPT_NR_ENTRIES + (index))
+#define SEVERAL			1U
 
-static unsigned long *small_slot(struct kn_vept *vept, unsigned long hva)
+static_assert(KN_VEPT_MAX_ID <= U32_MAX / EPT_NR_ENTRIES);
+
+union chunk {
+	u32 slots[NR_SMALL];
+	struct list_head node;	/* once nothing leads to it */
+};
+
+static u32 *small_slot(struct kn_vept *vept, unsigned long hva)
 {
-	unsigned long *slots = xa_load(&vept->small, hva >> PMD_SHIFT);
+	u32 *slots = xa_load(&vept->small, hva >> PMD_SHIFT);
 
 	return slots ? &slots[hva >> PAGE_SHIFT & (NR_SMALL - 1)] : NULL;
+}
+
+/* Of a slot that is neither empty nor marked.  Must hold kn_vept.lock. */
+static u64 *entry_of(u32 slot)
+{
+	return &kn_vept_table_by_id(slot / EPT_NR_ENTRIES)->entries[slot % EPT_NR_ENTRIES];
 }
 
 /* So that kn_rmap_set() finds room.  May sleep.  False without memory. */
@@ -35,73 +52,76 @@ bool kn_rmap_prepare(struct kn_vept *vept, unsigned long hva, int level)
 
 	if (xa_load(&vept->small, index))
 		return true;
-	slots = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	slots = kzalloc(sizeof(union chunk), GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return false;
 	other = xa_cmpxchg(&vept->small, index, NULL, slots, GFP_KERNEL_ACCOUNT);
 	if (other)
-		free_page((unsigned long)slots);
+		kfree(slots);
 	return !xa_is_err(other);
 }
 
 /* One entry or several: what is to be kept of @old and @new, which has just been filled. */
-static unsigned long merge(unsigned long old, u64 *new)
+static u32 merge(u32 old, u32 new)
 {
-	if (!old || old == (unsigned long)new)
-		return (unsigned long)new;
-	if (old == SEVERAL || !((READ_ONCE(*(u64 *)old) ^ READ_ONCE(*new)) & EPT_ADDRESS))
+	if (!old || old == new)
+		return new;
+	if (old == SEVERAL ||
+	    !((READ_ONCE(*entry_of(old)) ^ READ_ONCE(*entry_of(new))) & EPT_ADDRESS))
 		return SEVERAL;
-	return (unsigned long)new;
+	return new;
 }
 
-static void set_large(struct kn_vept *vept, unsigned long index, u64 *entry)
+static void set_large(struct kn_vept *vept, unsigned long index, u32 new)
 {
-	unsigned long new;
+	u64 *entry = entry_of(new);
 	void *found;
+	u32 old;
 
 	xa_lock(&vept->large);
 	found = xa_load(&vept->large, index);
-	new = merge(xa_is_value(found) ? SEVERAL : (unsigned long)found, entry);
-	found = __xa_store(&vept->large, index, new == SEVERAL ? xa_mk_value(0) : (void *)new,
-			   GFP_NOWAIT);
+	old = found ? xa_to_value(found) : 0;
+	found = __xa_store(&vept->large, index, xa_mk_value(merge(old, new)), GFP_NOWAIT);
 	xa_unlock(&vept->large);
 	if (WARN_ON_ONCE(xa_is_err(found)))
 		xchg(entry, 0);
 }
 
 /*
- * @entry maps @hva now.  Must hold kn_vept.lock for reading, as all the time since
+ * An entry maps @hva now.  Must hold kn_vept.lock for reading, as all the time since
  * the entry was filled, and the entry must be visible to all processors.
  *
  * An entry that maps something else is replaced.  Should somebody fill that one with
  * this page meanwhile, either they see that it has been replaced, or it is seen here
  * that they have: both write first, and then look.
  */
-void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned long hva, int level,
-		 u64 *entry)
+void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned long hva,
+		 struct kn_vept_table *table, unsigned int index)
 {
-	unsigned long index = hva >> PMD_SHIFT, *slot, old;
+	unsigned long area = hva >> PMD_SHIFT;
+	u32 new = SLOT(table, index), old;
+	u32 *slot;
 
-	if (level > 1) {
-		set_large(vept, index, entry);
+	if (table->level > 1) {
+		set_large(vept, area, new);
 		return;
 	}
 
-	if (!place->slots || place->index != index) {
-		place->index = index;
-		place->slots = xa_load(&vept->small, index);
+	if (!place->slots || place->index != area) {
+		place->index = area;
+		place->slots = xa_load(&vept->small, area);
 		if (WARN_ON_ONCE(!place->slots)) {
-			xchg(entry, 0);
+			xchg(&table->entries[index], 0);
 			return;
 		}
 	}
 	slot = &place->slots[hva >> PAGE_SHIFT & (NR_SMALL - 1)];
 	old = READ_ONCE(*slot);
-	if (old == (unsigned long)entry)
+	if (old == new)
 		return;
-	while (!try_cmpxchg(slot, &old, merge(old, entry)))
+	while (!try_cmpxchg(slot, &old, merge(old, new)))
 		;
-	if (old && merge(old, entry) == SEVERAL)
+	if (old && merge(old, new) == SEVERAL)
 		WRITE_ONCE(*slot, SEVERAL);
 }
 
@@ -124,14 +144,15 @@ bool kn_rmap_zap(struct kn_vept *vept, unsigned long begin, unsigned long end, b
 	void *found;
 
 	xa_for_each_range(&vept->large, index, found, begin >> PMD_SHIFT, last) {
-		if (xa_is_value(found))
+		if (xa_to_value(found) == SEVERAL)
 			*all = true;
 		else
-			zap_entry(found, &zapped);
+			zap_entry(entry_of(xa_to_value(found)), &zapped);
 	}
 
 	xa_for_each_range(&vept->small, index, found, begin >> PMD_SHIFT, last) {
-		unsigned long *slots = found, address = index << PMD_SHIFT;
+		unsigned long address = index << PMD_SHIFT;
+		u32 *slots = found;
 
 		first = begin > address ? (begin - address) >> PAGE_SHIFT : 0;
 		for (address += first << PAGE_SHIFT; first < NR_SMALL && address < end;
@@ -141,7 +162,7 @@ bool kn_rmap_zap(struct kn_vept *vept, unsigned long begin, unsigned long end, b
 			if (slots[first] == SEVERAL)
 				*all = true;
 			else
-				zap_entry((u64 *)slots[first], &zapped);
+				zap_entry(entry_of(slots[first]), &zapped);
 			slots[first] = 0;
 		}
 	}
@@ -178,43 +199,43 @@ bool kn_rmap_age(struct kn_vept *vept, unsigned long begin, unsigned long end, b
 	void *found;
 
 	for (hva = begin & PAGE_MASK; hva < end; hva += PAGE_SIZE) {
-		unsigned long *slot = small_slot(vept, hva);
+		u32 *slot = small_slot(vept, hva);
 
 		if (slot && *slot == SEVERAL)
 			young = true;
 		else if (slot && *slot)
-			young |= age_entry(vept, (u64 *)*slot, clear);
+			young |= age_entry(vept, entry_of(*slot), clear);
 
 		if (hva != (begin & PAGE_MASK) && hva & ~PMD_MASK)
 			continue;
 		found = xa_load(&vept->large, hva >> PMD_SHIFT);
-		if (xa_is_value(found))
+		if (found && xa_to_value(found) == SEVERAL)
 			young = true;
 		else if (found)
-			young |= age_entry(vept, found, clear);
+			young |= age_entry(vept, entry_of(xa_to_value(found)), clear);
 	}
 	return young;
 }
 
-/* Must hold kn_vept.lock for writing.  The pages are freed when no TLB has what they led to. */
-void kn_rmap_detach(struct kn_vept *vept, struct list_head *pages)
+/* Must hold kn_vept.lock for writing.  The chunks are freed when no TLB has what they led to. */
+void kn_rmap_detach(struct kn_vept *vept, struct list_head *chunks)
 {
 	unsigned long index;
 	void *found;
 
 	xa_for_each(&vept->small, index, found) {
+		union chunk *chunk = found;
+
 		xa_erase(&vept->small, index);
-		list_add(&virt_to_page(found)->lru, pages);
+		list_add(&chunk->node, chunks);
 	}
 	xa_destroy(&vept->large);
 }
 
-void kn_rmap_free_pages(struct list_head *pages)
+void kn_rmap_free_chunks(struct list_head *chunks)
 {
-	struct page *page, *next;
+	union chunk *chunk, *next;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
-		list_del(&page->lru);
-		__free_page(page);
-	}
+	list_for_each_entry_safe(chunk, next, chunks, node)
+		kfree(chunk);
 }

@@ -32,14 +32,14 @@ static struct kn_vept *of_notifier(struct mmu_notifier *notifier)
 /* What is taken out of use under the lock, and freed when that is given back. */
 struct litter {
 	struct list_head tables;
-	struct list_head pages;
+	struct list_head chunks;	/* of the reverse map */
 };
 
 static void lock(struct kn_vept *vept, struct litter *litter)
 	__acquires(&vept->lock)
 {
 	INIT_LIST_HEAD(&litter->tables);
-	INIT_LIST_HEAD(&litter->pages);
+	INIT_LIST_HEAD(&litter->chunks);
 	write_lock(&vept->lock);
 }
 
@@ -48,7 +48,7 @@ static void unlock(struct kn_vept *vept, struct litter *litter)
 {
 	write_unlock(&vept->lock);
 	kn_vept_free_tables(&litter->tables);
-	kn_rmap_free_pages(&litter->pages);
+	kn_rmap_free_chunks(&litter->chunks);
 }
 
 /* Must hold kn_vept.lock for writing.  Processors forget what they have of the tables. */
@@ -65,7 +65,7 @@ static void detach_all(struct kn_vept *vept, struct litter *litter, enum kn_vept
 	trace_vept_drop(vept->kvm, atomic_read(&vept->nr_tables), why);
 	vept->seq++;
 	kn_vept_detach_tables(vept, &litter->tables);
-	kn_rmap_detach(vept, &litter->pages);
+	kn_rmap_detach(vept, &litter->chunks);
 	flush_tlbs(vept);
 }
 
@@ -239,7 +239,7 @@ void kn_vept_free(struct kn_vept *vept)
 
 	lock(vept, &litter);
 	kn_vept_detach_tables(vept, &litter.tables);
-	kn_rmap_detach(vept, &litter.pages);
+	kn_rmap_detach(vept, &litter.chunks);
 	unlock(vept, &litter);
 	for (i = 0; i < vept->nr_roots; i++) {
 		free_page((unsigned long)vept->roots[i]->top.entries);

@@ -90,6 +90,32 @@ static inline bool ept_is_present(u64 entry)
 	return entry & EPT_RWX;
 }
 
+/*
+ * An entry that maps a page, in half of its size.  Kept are the page's number, what is
+ * permitted, and the accessed and dirty flags; the rest, its kind, is the same for all
+ * entries of a table, or software's.
+ */
+#define EPT_KIND		GENMASK_ULL(7, 3)
+#define EPT_COPY_BITS		27	/* of the page's number: 512 GB */
+#define EPT_COMPARED		(EPT_ADDRESS | GENMASK_ULL(9, 0))
+
+static inline bool ept_can_copy(u64 entry, u64 kind)
+{
+	return !(entry >> (12 + EPT_COPY_BITS) & (EPT_ADDRESS >> (12 + EPT_COPY_BITS))) &&
+	       (entry & EPT_KIND) == kind;
+}
+
+static inline u32 ept_copy(u64 entry)
+{
+	return (u32)(entry >> 12) << 5 | (entry >> 5 & GENMASK(4, 3)) | (entry & EPT_RWX);
+}
+
+/* The bits EPT_COMPARED of the entry. */
+static inline u64 ept_copied(u32 copy, u64 kind)
+{
+	return (u64)(copy >> 5) << 12 | (copy & GENMASK(4, 3)) << 5 | kind | (copy & EPT_RWX);
+}
+
 void ept_walk_begin(struct ept_walk *walk, u64 eptp, u64 address);
 u64 ept_walk_place(const struct ept_walk *walk);
 enum ept_step ept_walk_step(struct ept_walk *walk, const struct ept_format *format, u64 entry);

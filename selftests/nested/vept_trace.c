@@ -108,7 +108,8 @@ static void check_events(struct kvm_vm *vm, bool traced, uint64_t filled, uint64
 	kn_expect_at(check, "vept_stock", see("vept_stock:", "", "").times,
 		     left_to_stock(vm) - stock, 0);
 	kn_expect_at(check, "... to be told to L1",
-		     see("vept_stock:", "gpa 0x8000040000 cause l1", "").times > NR_INVEPTS, true, 0);
+		     see("vept_stock:", "gpa 0x8000040000 cause l1", "").times > NR_INVEPTS, true,
+		     0);
 	kn_expect_at(check, "vept_invept", see("vept_invept:", "eptp12 0x1", "").times, NR_INVEPTS,
 		     0);
 }

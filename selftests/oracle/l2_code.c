@@ -128,7 +128,8 @@ static void vmcs_access(struct dice *dice, unsigned int block, char *name)
 	if (percent(dice, 12))
 		encoding ^= 1ull << (10 + pick(dice, 30));
 	do {
-		operand = percent(dice, 70) ? PAGE_AT(P_L2_DATA) + 8 * pick(dice, 512) : address(dice);
+		operand = percent(dice, 70) ? PAGE_AT(P_L2_DATA) + 8 * pick(dice, 512) :
+					      address(dice);
 	} while (exclude_l2_operand(operand));
 	load(RAX, encoding);
 	load(RBX, operand);
