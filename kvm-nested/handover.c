@@ -116,6 +116,7 @@ void __kn_shadow_take(struct kn_vcpu *kv)
 	kn_shadow_enter(vcpu);
 	if (kn_shadow_is_live(vcpu)) {
 		kn_vmcs_save(vcpu, stock_open[LEARN_WRITE]);
+		kn_checks_forget(kv);
 		*kn_shadow_stale(vcpu) = true;
 	}
 	kn_choice_probe();
@@ -214,6 +215,7 @@ static void hand_over(struct kn_vcpu *kv)
 	if (live) {
 		kn_shadow_enter(vcpu);
 		kn_shadow_read_changes(kv, changed);
+		kn_checks_forget(kv);
 		kn_shadow_exit(vcpu);
 	}
 	kn_shadow_use(kv, &shadow->base);

@@ -234,8 +234,11 @@ void hook_copy_shadow_to_vmcs12(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock_sched();
 	kv = kn_vcpu_find(vcpu);
-	if (!kv || !kn_shadow_copy_in(kv))
+	if (!kv || !kn_shadow_copy_in(kv)) {
 		static_call(kn_copy_shadow_to_vmcs12)(vcpu);
+		if (kv)
+			kn_checks_forget(kv);
+	}
 	rcu_read_unlock_sched();
 }
 

@@ -9,23 +9,6 @@
 #include "memory12.h"
 #include "vmcs12.h"
 
-/*
- * With user access begun: zero if the word in memory is @word.  Where there is no
- * memory something else, for it says -EFAULT.
- */
-#define unsafe_difference(word, user)						\
-({										\
-	u64 __difference = (word);						\
-										\
-	asm volatile("1: xorq %1, %0\n"						\
-		     "2:\n"							\
-		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG, %0)	\
-		     : "+r"(__difference)					\
-		     : "m"(*(const u64 __force *)(user))			\
-		     : "cc");							\
-	__difference;								\
-})
-
 /* With user access begun: zero if @nr words in memory are as those of the page. */
 static __always_inline u64 unsafe_differences(const u64 *page, const u64 __user *user, int nr)
 {
@@ -34,7 +17,7 @@ static __always_inline u64 unsafe_differences(const u64 *page, const u64 __user 
 
 #pragma GCC unroll 16
 	for (i = 0; i < nr; i++)
-		differences |= unsafe_difference(page[i], &user[i]);
+		differences |= kn_unsafe_difference(page[i], &user[i]);
 	return differences;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "kvm_mmu.h"
+#include "memory12.h"
 #include "vcpu.h"
 #include "vept.h"
 
@@ -196,36 +197,68 @@ static void empty_entry(struct kn_vcpu *kv, struct kn_vept *vept, u64 *entry)
 	kv->counters.vept_dropped++;
 }
 
+/* What all entries of a table may have in the bits EPT_COPY_LOW of their copies. */
+struct low_bits {
+	u64 of[EPT_COPY_LOW + 1];
+};
+
+/* With user access begun: zero if the word in memory is what was copied. */
+static __always_inline u64 unsafe_differs(const u64 __user *word, u64 copy,
+					  const struct low_bits *low)
+{
+	u64 copied = (copy & ~EPT_COPY_LOW) << 7 | low->of[copy & EPT_COPY_LOW];
+
+	return kn_unsafe_difference(copied, word) & EPT_COMPARED;
+}
+
+/*
+ * With user access begun: which entries of a table don't agree with what is in memory,
+ * where L1's table may not be any more.
+ */
+static __always_inline void unsafe_compare(const u64 __user *words,
+					   const struct kn_vept_table *table,
+					   unsigned long *differ)
+{
+	u64 groups = table->used, differences;
+	const u64 __user *word;
+	struct low_bits low;
+	unsigned int first;
+	const u32 *copy;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(low.of); i++)
+		low.of[i] = ept_copied(i, table->kind);
+
+	while (groups) {
+		first = take_group(&groups);
+		word = &words[first];
+		copy = &table->copies[first];
+		differences = 0;
+#pragma GCC unroll 8
+		for (i = 0; i < GROUP_SIZE; i++)
+			differences |= unsafe_differs(&word[i], copy[i], &low);
+		if (likely(!differences))
+			continue;
+		for (i = 0; i < GROUP_SIZE; i++)
+			if (unsafe_differs(&word[i], copy[i], &low))
+				__set_bit(first + i, differ);
+	}
+}
+
 /* The entries that map pages, compared with those of EPT12 that they were made from. */
 static void compare_pages(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_table *table)
 {
 	const u64 __user *words = kn_find_user_page(kv->vcpu, table->source).words;
-	const u32 *copies = table->copies;
-	u64 kind = table->kind;
 	unsigned long differ[BITS_TO_LONGS(EPT_NR_ENTRIES)] = {};
-	u64 groups = table->used, word;
-	unsigned int first, i;
+	unsigned int i;
 
 	/* If L1's table can't be read, nothing agrees with it. */
-	if (!words || !user_read_access_begin(words, PAGE_SIZE)) {
+	if (words && user_read_access_begin(words, PAGE_SIZE)) {
+		unsafe_compare(words, table, differ);
+		user_read_access_end();
+	} else {
 		bitmap_fill(differ, EPT_NR_ENTRIES);
-		goto drop;
 	}
-	while (groups) {
-		first = take_group(&groups);
-#pragma GCC unroll 8
-		for (i = 0; i < GROUP_SIZE; i++) {
-			unsafe_get_user(word, &words[first + i], fault);
-			if ((word & EPT_COMPARED) != ept_copied(copies[first + i], kind))
-				__set_bit(first + i, differ);
-		}
-	}
-	user_read_access_end();
-	goto drop;
-fault:
-	user_read_access_end();
-	bitmap_fill(differ, EPT_NR_ENTRIES);
-drop:
 	for_each_set_bit(i, differ, EPT_NR_ENTRIES)
 		if (kn_vept_is_page(table->entries[i]))
 			empty_entry(kv, vept, &table->entries[i]);
@@ -400,7 +433,8 @@ unlock:
 	pagefault_enable();
 }
 
-static bool is_filled(const struct kn_vept_table *table, unsigned int index, u64 entry12, u8 need)
+static __always_inline bool is_filled(const struct kn_vept_table *table, unsigned int index,
+				      u64 entry12, u8 need)
 {
 	u64 entry = READ_ONCE(table->entries[index]);
 
@@ -431,9 +465,8 @@ void kn_vept_find_wanted(struct kn_vept *vept, struct kn_vept_root *root,
 			 struct kn_vept_fill *fill)
 {
 	struct kn_vept_table *table = &root->top;
+	u64 wanted = GENMASK_ULL(fill->nr - 1, 0);
 	unsigned int i;
-
-	fill->wanted = GENMASK_ULL(fill->nr - 1, 0);
 
 	read_lock(&vept->lock);
 	while (table && table->level > fill->level)
@@ -441,8 +474,9 @@ void kn_vept_find_wanted(struct kn_vept *vept, struct kn_vept_root *root,
 									 table->level)]));
 	for (i = 0; table && i < fill->nr; i++)
 		if (i != fill->target && is_filled(table, fill->first + i, fill->entry[i], 0))
-			fill->wanted &= ~BIT_ULL(i);
+			wanted &= ~BIT_ULL(i);
 	read_unlock(&vept->lock);
+	fill->wanted = wanted;
 }
 
 static bool is_changing(const struct kn_vept *vept, unsigned long hva)

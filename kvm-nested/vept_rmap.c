@@ -117,7 +117,7 @@ void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned lon
 	}
 	slot = &place->slots[hva >> PAGE_SHIFT & (NR_SMALL - 1)];
 	old = READ_ONCE(*slot);
-	if (old == new)
+	if (old == new || (!old && try_cmpxchg(slot, &old, new)))
 		return;
 	while (!try_cmpxchg(slot, &old, merge(old, new)))
 		;

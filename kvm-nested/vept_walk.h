@@ -97,23 +97,23 @@ static inline bool ept_is_present(u64 entry)
  */
 #define EPT_KIND		GENMASK_ULL(7, 3)
 #define EPT_COPY_BITS		27	/* of the page's number: 512 GB */
+#define EPT_COPY_LOW		GENMASK_ULL(4, 0)	/* the rest */
 #define EPT_COMPARED		(EPT_ADDRESS | GENMASK_ULL(9, 0))
 
 static inline bool ept_can_copy(u64 entry, u64 kind)
 {
-	return !(entry >> (12 + EPT_COPY_BITS) & (EPT_ADDRESS >> (12 + EPT_COPY_BITS))) &&
-	       (entry & EPT_KIND) == kind;
+	return !((entry ^ kind) & (GENMASK_ULL(51, 12 + EPT_COPY_BITS) | EPT_KIND));
 }
 
 static inline u32 ept_copy(u64 entry)
 {
-	return (u32)(entry >> 12) << 5 | (entry >> 5 & GENMASK(4, 3)) | (entry & EPT_RWX);
+	return (entry >> 7 & ~EPT_COPY_LOW) | (entry >> 5 & GENMASK(4, 3)) | (entry & EPT_RWX);
 }
 
 /* The bits EPT_COMPARED of the entry. */
 static inline u64 ept_copied(u32 copy, u64 kind)
 {
-	return (u64)(copy >> 5) << 12 | (copy & GENMASK(4, 3)) << 5 | kind | (copy & EPT_RWX);
+	return (copy & ~EPT_COPY_LOW) << 7 | (copy & GENMASK(4, 3)) << 5 | kind | (copy & EPT_RWX);
 }
 
 void ept_walk_begin(struct ept_walk *walk, u64 eptp, u64 address);

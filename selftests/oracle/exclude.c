@@ -13,14 +13,17 @@
 
 #define INTR_INFO_VALID_MASK		BIT(31)
 #define INTR_INFO_INTR_TYPE_MASK	0x700
+#define INTR_TYPE_HARD_EXCEPTION	(3 << 8)
 #define INTR_TYPE_PRIV_SW_EXCEPTION	(5 << 8)
 #define INTR_TYPE_SOFT_EXCEPTION	(6 << 8)
 #define INFO_IS_REG		BIT(10)	/* of VMX_INSTRUCTION_INFO */
 
 /*
  * An event whose delivery has an EPT violation for L0, which depends on what L2 has touched before,
- * is injected again by stock KVM. One of the kind of INT1 gets lost; and a software exception that
- * is neither INT3's nor INTO's becomes a hardware exception, which mostly can't be entered with.
+ * is injected again by stock KVM. One of the kind of INT1 gets lost; a software exception that is
+ * neither INT3's nor INTO's becomes a hardware exception, which mostly can't be entered with; and a
+ * hardware exception with the vector of one of these becomes a software exception, of the length of
+ * whatever was injected last.
  */
 static uint64_t exclude_event(uint64_t info)
 {
@@ -29,6 +32,9 @@ static uint64_t exclude_event(uint64_t info)
 	switch (info & INTR_INFO_INTR_TYPE_MASK) {
 	case INTR_TYPE_PRIV_SW_EXCEPTION:
 		return info & ~(uint64_t)INTR_INFO_VALID_MASK;
+	case INTR_TYPE_HARD_EXCEPTION:
+		return (info & 0xff) == BP_VECTOR || (info & 0xff) == OF_VECTOR ?
+		       (info & ~0xffull) | UD_VECTOR : info;
 	case INTR_TYPE_SOFT_EXCEPTION:
 		return (info & 0xff) == OF_VECTOR ? info : (info & ~0xffull) | BP_VECTOR;
 	default:
@@ -199,7 +205,8 @@ unsigned int exclude_vmxoff(void)
  * VMREAD and VMWRITE of an L2 with an operand on a page that EPT12 lacks, or forbids: if KVM
  * emulates them, L1 gets the address of the page, not of the operand, and the wrong kind of access
  * and the dirty flag of L2's page tables is not set. So a program has such operands or changes
- * EPT12, and none of them is on the page that L2's page tables lead to nowhere.
+ * EPT12, and none of them is on the page that L2's page tables lead to nowhere. Nor on the
+ * APIC-access page, of which the processor tells L1, and KVM does not.
  */
 bool exclude_l2_operands(void)
 {
@@ -208,7 +215,8 @@ bool exclude_l2_operands(void)
 
 bool exclude_l2_operand(uint64_t address)
 {
-	return address / 4096 == PAGE_AT(P_NO_MEMORY) / 4096;
+	return address / 4096 == PAGE_AT(P_NO_MEMORY) / 4096 ||
+	       address / 4096 == PAGE_AT(P_APIC_ACCESS) / 4096;
 }
 
 /*
