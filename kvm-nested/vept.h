@@ -101,6 +101,12 @@ struct kn_vept {
 	struct kn_vept_root *roots[KN_VEPT_NR_ROOTS];
 };
 
+/* What all entries of a table may have in the bits EPT_COPY_LOW of their copies. */
+struct kn_low_bits {
+	u64 kind;
+	u64 of[EPT_COPY_LOW + 1];
+};
+
 /* Pages for new tables, kept ready. */
 #define KN_VEPT_NR_SPARE	(EPT_LEVELS - 1)
 
@@ -122,6 +128,7 @@ struct kn_vept_fill {
 	unsigned long hva[KN_VEPT_WINDOW];
 	unsigned long pfn[KN_VEPT_WINDOW];	/* the page of the host */
 	struct kn_vept_table *spare[KN_VEPT_NR_SPARE];
+	struct kn_low_bits low;		/* of the last table that was compared */
 };
 
 /* Of one vCPU. */
@@ -217,6 +224,23 @@ struct kn_rmap_place {			/* where the last one was, to begin with zeros */
 	unsigned long index;
 	u32 *slots;
 };
+
+/* Of a table, whose id is not 0, and an entry in it. */
+static inline u32 kn_rmap_slot(const struct kn_vept_table *table, unsigned int index)
+{
+	return table->id * EPT_NR_ENTRIES + index;
+}
+
+/* What kn_rmap_set() does most: false if it has to. */
+static inline bool kn_rmap_set_first(const struct kn_rmap_place *place, unsigned long hva,
+				     const struct kn_vept_table *table, unsigned int index)
+{
+	u32 old = 0;
+
+	return place->slots && place->index == hva >> PMD_SHIFT &&
+	       try_cmpxchg(&place->slots[hva >> PAGE_SHIFT & (PTRS_PER_PTE - 1)], &old,
+			   kn_rmap_slot(table, index));
+}
 
 void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned long hva,
 		 struct kn_vept_table *table, unsigned int index);

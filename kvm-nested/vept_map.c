@@ -197,14 +197,22 @@ static void empty_entry(struct kn_vcpu *kv, struct kn_vept *vept, u64 *entry)
 	kv->counters.vept_dropped++;
 }
 
-/* What all entries of a table may have in the bits EPT_COPY_LOW of their copies. */
-struct low_bits {
-	u64 of[EPT_COPY_LOW + 1];
-};
+static void set_low_bits(struct kn_low_bits *low, u64 kind)
+{
+	int i;
+
+	if (low->kind == kind && low->of[1])
+		return;
+	low->kind = kind;
+	/* No copy of a page has the first: absent entries agree with what is not filled. */
+	low->of[0] = 0;
+	for (i = 1; i < ARRAY_SIZE(low->of); i++)
+		low->of[i] = ept_copied(i, kind);
+}
 
 /* With user access begun: zero if the word in memory is what was copied. */
 static __always_inline u64 unsafe_differs(const u64 __user *word, u64 copy,
-					  const struct low_bits *low)
+					  const struct kn_low_bits *low)
 {
 	u64 copied = (copy & ~EPT_COPY_LOW) << 7 | low->of[copy & EPT_COPY_LOW];
 
@@ -217,17 +225,14 @@ static __always_inline u64 unsafe_differs(const u64 __user *word, u64 copy,
  */
 static __always_inline void unsafe_compare(const u64 __user *words,
 					   const struct kn_vept_table *table,
+					   const struct kn_low_bits *low,
 					   unsigned long *differ)
 {
 	u64 groups = table->used, differences;
 	const u64 __user *word;
-	struct low_bits low;
 	unsigned int first;
 	const u32 *copy;
 	int i;
-
-	for (i = 0; i < ARRAY_SIZE(low.of); i++)
-		low.of[i] = ept_copied(i, table->kind);
 
 	while (groups) {
 		first = take_group(&groups);
@@ -236,11 +241,11 @@ static __always_inline void unsafe_compare(const u64 __user *words,
 		differences = 0;
 #pragma GCC unroll 8
 		for (i = 0; i < GROUP_SIZE; i++)
-			differences |= unsafe_differs(&word[i], copy[i], &low);
+			differences |= unsafe_differs(&word[i], copy[i], low);
 		if (likely(!differences))
 			continue;
 		for (i = 0; i < GROUP_SIZE; i++)
-			if (unsafe_differs(&word[i], copy[i], &low))
+			if (unsafe_differs(&word[i], copy[i], low))
 				__set_bit(first + i, differ);
 	}
 }
@@ -250,11 +255,13 @@ static void compare_pages(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_ve
 {
 	const u64 __user *words = kn_find_user_page(kv->vcpu, table->source).words;
 	unsigned long differ[BITS_TO_LONGS(EPT_NR_ENTRIES)] = {};
+	struct kn_low_bits *low = &kv->vept.fill->low;
 	unsigned int i;
 
+	set_low_bits(low, table->kind);
 	/* If L1's table can't be read, nothing agrees with it. */
 	if (words && user_read_access_begin(words, PAGE_SIZE)) {
-		unsafe_compare(words, table, differ);
+		unsafe_compare(words, table, low, differ);
 		user_read_access_end();
 	} else {
 		bitmap_fill(differ, EPT_NR_ENTRIES);
@@ -511,7 +518,13 @@ static void fill_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_
 	unsigned int i;
 
 	for (i = 0; i < fill->nr; i++) {
-		if (!(wanted & BIT_ULL(i)) || is_changing(vept, fill->hva[i]))
+		if (!(wanted & BIT_ULL(i))) {
+			/* So that it agrees, too, until L1 changes it. */
+			if (!kn_vept_is_page(entry[i]))
+				copy[i] = ept_copy(fill->entry[i]);
+			continue;
+		}
+		if (is_changing(vept, fill->hva[i]))
 			continue;
 
 		old = READ_ONCE(entry[i]);
@@ -529,10 +542,12 @@ static void fill_table(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_
 			replace_table(kv, vept, kn_vept_child(old), &entry[i], new);
 		else
 			xchg(&entry[i], new);
-		kn_rmap_set(vept, &place, fill->hva[i], table, fill->first + i);
+		if (!kn_rmap_set_first(&place, fill->hva[i], table, fill->first + i))
+			kn_rmap_set(vept, &place, fill->hva[i], table, fill->first + i);
 	}
 	for (i = 0; i < fill->nr; i += GROUP_SIZE)
-		use_entry(table, fill->first + i);
+		if (wanted >> i & GENMASK_ULL(GROUP_SIZE - 1, 0))
+			use_entry(table, fill->first + i);
 }
 
 /*

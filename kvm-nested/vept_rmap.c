@@ -16,9 +16,8 @@
 
 #define NR_SMALL	(PMD_SIZE / PAGE_SIZE)
 
-/* Of the table, whose id is not 0, and the entry in it. */
-#define SLOT(table, index)	((table)->id * EPT_NR_ENTRIES + (index))
-#define SEVERAL			1U
+/* No slot of an entry. */
+#define SEVERAL		1U
 
 static_assert(KN_VEPT_MAX_ID <= U32_MAX / EPT_NR_ENTRIES);
 
@@ -99,7 +98,7 @@ void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned lon
 		 struct kn_vept_table *table, unsigned int index)
 {
 	unsigned long area = hva >> PMD_SHIFT;
-	u32 new = SLOT(table, index), old;
+	u32 new = kn_rmap_slot(table, index), old;
 	u32 *slot;
 
 	if (table->level > 1) {
@@ -117,7 +116,7 @@ void kn_rmap_set(struct kn_vept *vept, struct kn_rmap_place *place, unsigned lon
 	}
 	slot = &place->slots[hva >> PAGE_SHIFT & (NR_SMALL - 1)];
 	old = READ_ONCE(*slot);
-	if (old == new || (!old && try_cmpxchg(slot, &old, new)))
+	if (old == new)
 		return;
 	while (!try_cmpxchg(slot, &old, merge(old, new)))
 		;
