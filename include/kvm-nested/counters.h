@@ -125,7 +125,8 @@
  *
  * l1:		EPT12 does not permit the access: L1 is to be told
  * table:	a table of EPT12 is in no memory, or none that can be reached now
- * slot:	L2 accesses no memory of L1, or memory that is read-only
+ * slot:	L2 accesses no memory of L1, or memory that is read-only, or
+ *		that is at 512 GB or above
  * host:	the host has no page there, or none that is an ordinary one
  * write:	the host has the page for reading only, or KVM follows its writes
  * pml:		the page becomes dirty, and L1 has a log of these
