@@ -203,7 +203,7 @@ static void find_memory(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 		if (!slot || gfn - slot->base_gfn >= slot->npages)
 			slot = kn_find_user_page(kv->vcpu, gfn_to_gpa(gfn)).slot;
 		if (!fill->access[i] || !is_plain(slot) ||
-		    !ept_can_copy(fill->entry[i], fill->kind)) {
+		    !ept_can_copy(fill->entry[i])) {
 			wanted &= ~BIT_ULL(i);
 			continue;
 		}

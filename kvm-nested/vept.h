@@ -51,7 +51,7 @@ struct kn_vept_table {
 	u64 *entries;			/* what processors walk */
 	u32 *copies;			/* at levels 1 and 2: what page entries were made from */
 	u32 id;				/* ... and what leads to the table again */
-	u64 kind;			/* of all that is copied */
+	u64 kind;			/* of most that is copied */
 	u64 source;			/* ... in this table of L1; or a large page's entry */
 	u64 address;			/* of L2, translated by one of its entries */
 	struct kn_vept_root *root;
@@ -101,7 +101,7 @@ struct kn_vept {
 	struct kn_vept_root *roots[KN_VEPT_NR_ROOTS];
 };
 
-/* What all entries of a table may have in the bits EPT_COPY_LOW of their copies. */
+/* What the bits EPT_COPY_LOW of copies stand for, with the kind that most have. */
 struct kn_low_bits {
 	u64 kind;
 	u64 of[EPT_COPY_LOW + 1];

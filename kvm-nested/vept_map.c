@@ -207,16 +207,24 @@ static void set_low_bits(struct kn_low_bits *low, u64 kind)
 	/* No copy of a page has the first: absent entries agree with what is not filled. */
 	low->of[0] = 0;
 	for (i = 1; i < ARRAY_SIZE(low->of); i++)
-		low->of[i] = ept_copied(i, kind);
+		low->of[i] = ept_copied(i) | kind;
 }
 
-/* With user access begun: zero if the word in memory is what was copied. */
+/* With user access begun: zero if the word in memory is what was copied, with that kind. */
 static __always_inline u64 unsafe_differs(const u64 __user *word, u64 copy,
 					  const struct kn_low_bits *low)
 {
 	u64 copied = (copy & ~EPT_COPY_LOW) << 7 | low->of[copy & EPT_COPY_LOW];
 
-	return kn_unsafe_difference(copied, word) & EPT_COMPARED;
+	return kn_unsafe_difference(copied, word) & (EPT_COPIED | EPT_KIND);
+}
+
+/* With user access begun: whether it is so, of any kind. */
+static __always_inline bool unsafe_agrees(const u64 __user *word, u32 copy, int level)
+{
+	u64 copied = ept_copied(copy), difference = kn_unsafe_difference(copied, word);
+
+	return !(difference & EPT_COPIED) && ept_is_good_kind(copied ^ difference, level);
 }
 
 /*
@@ -245,7 +253,7 @@ static __always_inline void unsafe_compare(const u64 __user *words,
 		if (likely(!differences))
 			continue;
 		for (i = 0; i < GROUP_SIZE; i++)
-			if (unsafe_differs(&word[i], copy[i], low))
+			if (!unsafe_agrees(&word[i], copy[i], table->level))
 				__set_bit(first + i, differ);
 	}
 }
@@ -446,7 +454,7 @@ static __always_inline bool is_filled(const struct kn_vept_table *table, unsigne
 	u64 entry = READ_ONCE(table->entries[index]);
 
 	return kn_vept_is_page(entry) && !(need & ~entry) &&
-	       (entry12 & EPT_COMPARED) == ept_copied(table->copies[index], table->kind);
+	       (entry12 & EPT_COPIED) == ept_copied(table->copies[index]);
 }
 
 /* Whether the page that the walk has led to is mapped, INVEPT having made that stale maybe. */
@@ -567,7 +575,7 @@ bool kn_vept_install(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_ro
 
 	table = descend(kv, vept, root, fill);
 	spin_lock(&table->lock);
-	if (!has_source(table, &fill->walk) || table->kind != fill->kind)
+	if (!has_source(table, &fill->walk))
 		set_source(kv, vept, table, &fill->walk);
 	table->kind = fill->kind;
 	fill_table(kv, vept, table, fill, accessed);

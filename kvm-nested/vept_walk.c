@@ -14,13 +14,6 @@ static bool has_bad_access(const struct ept_format *format, u64 entry)
 	return entry & EPT_WRITE || !format->execute_only;
 }
 
-static bool has_bad_memory_type(u64 entry)
-{
-	u64 type = (entry & EPT_MEMORY_TYPE) >> 3;
-
-	return type == 2 || type == 3 || type == 7;
-}
-
 /* Bits that have to be zero in an entry of this level, which maps a page or not. */
 static u64 reserved_bits(const struct ept_format *format, int level, bool page)
 {
@@ -43,7 +36,7 @@ static enum ept_step classify(const struct ept_format *format, u64 entry, int le
 	if (!ept_is_present(entry))
 		return EPT_STEP_ABSENT;
 	if (has_bad_access(format, entry) || entry & reserved_bits(format, level, page) ||
-	    (page && has_bad_memory_type(entry)))
+	    (page && !ept_has_memory_type(entry)))
 		return EPT_STEP_MISCONFIGURED;
 	return page ? EPT_STEP_PAGE : EPT_STEP_DOWN;
 }
@@ -122,7 +115,7 @@ void ept_leaf_accesses(const struct ept_format *format, int level, u8 upper, con
 
 		access[i] = 0;
 		if (!ept_is_present(entry) || (entry & page) != page || entry & reserved ||
-		    has_bad_access(format, entry) || has_bad_memory_type(entry) ||
+		    has_bad_access(format, entry) || !ept_has_memory_type(entry) ||
 		    (format->ad && !(entry & EPT_ACCESSED)))
 			continue;
 

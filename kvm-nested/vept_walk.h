@@ -92,17 +92,17 @@ static inline bool ept_is_present(u64 entry)
 
 /*
  * An entry that maps a page, in half of its size.  Kept are the page's number, what is
- * permitted, and the accessed and dirty flags; the rest, its kind, is the same for all
- * entries of a table, or software's.
+ * permitted, and the accessed and dirty flags.  Whatever else there is, its kind, is of
+ * no consequence as long as it maps a page; or it is software's.
  */
 #define EPT_KIND		GENMASK_ULL(7, 3)
+#define EPT_COPIED		(EPT_ADDRESS | EPT_DIRTY | EPT_ACCESSED | EPT_RWX)
 #define EPT_COPY_BITS		27	/* of the page's number: 512 GB */
 #define EPT_COPY_LOW		GENMASK_ULL(4, 0)	/* the rest */
-#define EPT_COMPARED		(EPT_ADDRESS | GENMASK_ULL(9, 0))
 
-static inline bool ept_can_copy(u64 entry, u64 kind)
+static inline bool ept_can_copy(u64 entry)
 {
-	return !((entry ^ kind) & (GENMASK_ULL(51, 12 + EPT_COPY_BITS) | EPT_KIND));
+	return !(entry & GENMASK_ULL(51, 12 + EPT_COPY_BITS));
 }
 
 static inline u32 ept_copy(u64 entry)
@@ -110,10 +110,24 @@ static inline u32 ept_copy(u64 entry)
 	return (entry >> 7 & ~EPT_COPY_LOW) | (entry >> 5 & GENMASK(4, 3)) | (entry & EPT_RWX);
 }
 
-/* The bits EPT_COMPARED of the entry. */
-static inline u64 ept_copied(u32 copy, u64 kind)
+/* The bits EPT_COPIED of the entry. */
+static inline u64 ept_copied(u64 copy)
 {
-	return (copy & ~EPT_COPY_LOW) << 7 | (copy & GENMASK(4, 3)) << 5 | kind | (copy & EPT_RWX);
+	return (copy & ~EPT_COPY_LOW) << 7 | (copy & GENMASK(4, 3)) << 5 | (copy & EPT_RWX);
+}
+
+/* SDM volume 3, "EPT Misconfigurations": there are memory types 0, 1, and 4 to 6. */
+static inline bool ept_has_memory_type(u64 entry)
+{
+	u64 type = (entry & EPT_MEMORY_TYPE) >> 3;
+
+	return type != 2 && type != 3 && type != 7;
+}
+
+/* Of an entry that has mapped a page of this level: whether it still does. */
+static inline bool ept_is_good_kind(u64 entry, int level)
+{
+	return ept_has_memory_type(entry) && (level == 1 || entry & EPT_LARGE);
 }
 
 void ept_walk_begin(struct ept_walk *walk, u64 eptp, u64 address);

@@ -13,6 +13,9 @@
 #define FEW		2
 #define MANY		24
 
+/* Pages of the same table. */
+#define SIDE(_i)	(KN_L2_AREA + 0x100000 + (_i) * PAGE_SIZE)
+
 enum { OLD, NEW, NR_VERSIONS };
 
 #define CONTENT(_version, _i)	KN_CONTENT(1 + (_version) * MANY + (_i))
@@ -194,6 +197,46 @@ static void change_in_turn(struct kn_l2 *l2, bool first)
 	}
 }
 
+/* L2 needs both pages for one instruction. */
+static void l2_copy_word(void)
+{
+	const uint64_t *from = (uint64_t *)SIDE(0);
+	uint64_t *to = (uint64_t *)SIDE(1);
+
+	asm volatile("movsq\n\tvmcall" : "+S"(from), "+D"(to) : : "memory");
+}
+
+/* Pages of one table, with any memory types that there are; and with one that there is not. */
+static void check_memory_types(void)
+{
+	static const uint8_t types[] = { 6, 0, 1, 4, 5 };
+	struct kn_check *copied = KN_SITE("L2 uses pages of any two memory types at once");
+	struct kn_check *refused = KN_SITE("... and none of a type that there is not");
+	uint64_t eptp = kn_ept12_pointer(pml4[OLD], false), *entries[2], from[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		from[i] = kn_ept12_alloc(1);
+		entries[i] = kn_ept12_entry(pml4[OLD], SIDE(i), 1);
+		set_entry(entries[i], from[i] | KN_EPT_RWX | KN_EPT_WB);
+	}
+	for (unsigned int both = 0; both < ARRAY_SIZE(types) * ARRAY_SIZE(types); both++) {
+		uint64_t value = 1000 + both;
+
+		set_entry(entries[0], from[0] | KN_EPT_RWX | types[both % 5] << 3);
+		set_entry(entries[1], from[1] | KN_EPT_RWX | types[both / 5] << 3);
+		kn_invept(KN_INVEPT_SINGLE, eptp);
+		*(uint64_t *)from[0] = value;
+		kn_l2_expect_run(copied, &l2s[0], l2_copy_word, both);
+		kn_expect_at(copied, "word", *(uint64_t *)from[1], value, both);
+
+		/* No other page is used meanwhile. */
+		set_entry(entries[0], from[0] | KN_EPT_RWX | 3 << 3);
+		kn_invept(KN_INVEPT_SINGLE, eptp);
+		kn_expect_at(refused, "exit", kn_l2_run(&l2s[0], l2_copy_word),
+			     EXIT_REASON_EPT_MISCONFIG, both);
+	}
+}
+
 static void map_pages(void)
 {
 	for (int version = OLD; version < NR_VERSIONS; version++) {
@@ -218,6 +261,8 @@ static void l1_guest_code(struct vmx_pages *vmx)
 		check_others(nr);
 		check_alternated(nr);
 	}
+
+	check_memory_types();
 
 	GUEST_SYNC(1);
 	change_in_turn(&l2s[0], true);

@@ -434,27 +434,36 @@ TEST(ept_accesses_number, "no more entries of a table are looked at than are to 
 		check_accesses(&format, 1, RWX, entries, numbers[i]);
 }
 
-/* Bits that a table's kind, or software, has. */
+/* Bits of an entry's kind, and software's. */
 #define OTHERS	0xfff0000000000cf8ull
 
 TEST(ept_copies, "a copy has all of a page's entry that means something, below 512 GB")
 {
 	for (unsigned int i = 0; i < 10000; i++) {
-		u64 address = random_address(39, 0x1000), type = MEMORY_TYPE(unit_random() % 8);
-		u64 kind = type | (i & 1 ? LARGE : 0) | (i & 2 ? 0x40 : 0);
 		u64 flags = unit_random() & (RWX | ACCESSED | DIRTY);
-		u64 entry = address | kind | flags | (unit_random() & 0xfff0000000000c00ull);
-		unsigned int bit = unit_random() % 52;
+		u64 entry = random_address(39, 0x1000) | flags | (unit_random() & OTHERS);
+		unsigned int bit = unit_random() % 39;
 
-		EXPECT(ept_can_copy(entry, kind), "%#llx", entry);
-		EXPECT_EQ(ept_copied(ept_copy(entry), kind), entry & 0xffffffffff3ffull, "%#llx",
-			  entry);
-		EXPECT(!ept_can_copy(entry ^ LARGE, kind), "%#llx of another kind", entry);
-		EXPECT(!ept_can_copy(entry | 1ull << (39 + i % 13), kind), "%#llx, large", entry);
-		if (1ull << bit & ~OTHERS && bit < 39)
-			EXPECT(ept_copy(entry) != ept_copy(entry ^ 1ull << bit), "%#llx, bit %u",
-			       entry, bit);
+		EXPECT(ept_can_copy(entry), "%#llx", entry);
+		EXPECT_EQ(ept_copied(ept_copy(entry)), entry & 0xfffffffffff07ull & ~OTHERS,
+			  "%#llx", entry);
+		EXPECT(!ept_can_copy(entry | 1ull << (39 + i % 13)), "%#llx, large", entry);
+		EXPECT_EQ(ept_copy(entry) == ept_copy(entry ^ 1ull << bit),
+			  !!(1ull << bit & OTHERS), "%#llx, bit %u", entry, bit);
 	}
+}
+
+TEST(ept_kinds, "an entry of another memory type maps its page still, if there is that type")
+{
+	for (unsigned int type = 0; type < 8; type++)
+		for (int level = 1; level < 3; level++) {
+			u64 entry = MEMORY_TYPE(type) | RWX | 0x12345000;
+
+			EXPECT_EQ(ept_is_good_kind(entry, level), is_memory_type[type] && level == 1,
+				  "type %u, level %d", type, level);
+			EXPECT_EQ(ept_is_good_kind(entry | LARGE, level), is_memory_type[type],
+				  "type %u, large, level %d", type, level);
+		}
 }
 
 TEST(ept_flags, "a page is read when it was accessed, and written when it is dirty")
