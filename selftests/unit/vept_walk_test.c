@@ -459,8 +459,9 @@ TEST(ept_kinds, "an entry of another memory type maps its page still, if there i
 		for (int level = 1; level < 3; level++) {
 			u64 entry = MEMORY_TYPE(type) | RWX | 0x12345000;
 
-			EXPECT_EQ(ept_is_good_kind(entry, level), is_memory_type[type] && level == 1,
-				  "type %u, level %d", type, level);
+			EXPECT_EQ(ept_is_good_kind(entry, level),
+				  is_memory_type[type] && level == 1, "type %u, level %d", type,
+				  level);
 			EXPECT_EQ(ept_is_good_kind(entry | LARGE, level), is_memory_type[type],
 				  "type %u, large, level %d", type, level);
 		}
