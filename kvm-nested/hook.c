@@ -559,9 +559,10 @@ int kn_hook_attach(void)
 	if (r)
 		return r;
 
-	r = attach_traces();
+	/* In this order, since what is traced takes its time to be traced no more. */
+	r = attach_swaps();
 	if (!r)
-		r = attach_swaps();
+		r = attach_traces();
 	if (r)
 		kn_hook_detach();
 	return r;
