@@ -11,6 +11,7 @@
 
 #define ACTIVITY_WAIT_FOR_SIPI	3
 
+#define X86_EFLAGS_TF			BIT(8)
 #define INTR_INFO_VALID_MASK		BIT(31)
 #define INTR_INFO_INTR_TYPE_MASK	0x700
 #define INTR_TYPE_HARD_EXCEPTION	(3 << 8)
@@ -58,6 +59,9 @@ uint64_t exclude_value(uint32_t field, uint64_t value)
 		return value & ~(uint64_t)CPU_BASED_MONITOR_TRAP;
 	case VM_ENTRY_INTR_INFO_FIELD:
 		return exclude_event(value);
+	/* An EPT violation for L0 at a fetch has the emulator trap before the instruction. */
+	case GUEST_RFLAGS:
+		return value & ~(uint64_t)X86_EFLAGS_TF;
 	/* Nobody sends one. */
 	case GUEST_ACTIVITY_STATE:
 		return (value & 0xffffffff) == ACTIVITY_WAIT_FOR_SIPI ? 0 : value;
