@@ -7,6 +7,7 @@
  */
 #include "counter.h"
 #include "entry.h"
+#include "shadow.h"
 
 #define INTR_VALID	BIT(31)
 
@@ -270,7 +271,7 @@ int main(int argc, char *argv[])
 	KN_COUNTED(vm, "exit.VMRESUME.stock", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMREAD.module", ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "transition.segments", 2 * 16);
-	KN_COUNTED(vm, "transition.checks", 10);
+	KN_SHADOW_COUNTED(vm, "transition.checks", 10);
 	KN_COUNTED(vm, "transition.checks.stock", 2 * ARRAY_SIZE(rows));
 	KN_COUNTED(vm, "exit.VMWRITE.module", 2 * ARRAY_SIZE(rows));
 	kn_finish(vm);
