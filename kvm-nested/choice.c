@@ -45,9 +45,6 @@ void kn_choice_init(void)
 			vmcs12_set_add(kn_classes.derived, field);
 		if (vmcs12_field_is_checked(field))
 			vmcs12_set_add(kn_classes.checked, field);
-		if (effect == VMCS12_EFFECT_COPIED || effect == VMCS12_EFFECT_DERIVED ||
-		    vmcs12_field_is_checked(field))
-			vmcs12_set_add(kn_classes.late, field);
 		if (effect == VMCS12_EFFECT_TRIGGER)
 			vmcs12_set_add(kn_classes.trigger, field);
 
@@ -55,6 +52,8 @@ void kn_choice_init(void)
 		if (field != VMCS12_VM_INSTRUCTION_ERROR)
 			vmcs12_set_add(openable, field);
 	}
+	bitmap_or(kn_classes.late, kn_classes.copied, kn_classes.derived, VMCS12_NR_FIELDS);
+	bitmap_or(kn_classes.late, kn_classes.late, kn_classes.checked, VMCS12_NR_FIELDS);
 }
 
 /* Every vCPU changes over when its shadow VMCS is copied out the next time. */

@@ -60,11 +60,14 @@ static __always_inline int run_engine(struct kn_vcpu *kv, enum kn_insn insn)
 	case KN_INSN_VMWRITE:
 		return kn_vmwrite(kv);
 	case KN_INSN_VMPTRLD:
+		kn_checks_forget(kv);
 		return kn_vmptrld_insn(kv);
 	case KN_INSN_VMCLEAR:
+		kn_checks_forget(kv);
 		return kn_vmclear_insn(kv);
 	case KN_INSN_VMLAUNCH:
 	case KN_INSN_VMRESUME:
+		kv->entry = KN_ENTRY;
 		kn_vmptr_entry(kv);
 		kn_vept_enter(kv);
 		return KN_STOCK;
@@ -106,8 +109,6 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 			kv->shadow.vmwrite_seen = kn_nr_exits(vcpu);
 		kn_shadow_take(kv);
 		kn_shadow02_close(kv);
-		if (insn == KN_INSN_VMPTRLD || insn == KN_INSN_VMCLEAR)
-			kn_checks_forget(kv);
 		r = run_engine(kv, insn);
 		if (r == KN_STOCK)
 			kv->counters.exit_stock[insn]++;
@@ -121,13 +122,10 @@ static __always_inline int run_insn(struct kvm_vcpu *vcpu, enum kn_insn insn)
 		}
 	}
 
-	if (r == KN_STOCK && kv && (insn == KN_INSN_VMLAUNCH || insn == KN_INSN_VMRESUME)) {
-		kv->entry = KN_ENTRY;
+	if (r == KN_STOCK)
 		r = run_displaced(vcpu, insn);
+	if (kv && (insn == KN_INSN_VMLAUNCH || insn == KN_INSN_VMRESUME))
 		kv->entry = KN_NO_ENTRY;
-	} else if (r == KN_STOCK) {
-		r = run_displaced(vcpu, insn);
-	}
 
 	/* L1 has entered an L2, or that goes on. */
 	if (kv && kn_in_l2(vcpu))
@@ -409,7 +407,7 @@ static int attach_swaps(void)
 	return kn_swap_in(&set_state_swap, (void **)&nested_ops->set_state);
 }
 
-/* Functions that are called directly, kvm-intel's but for one. */
+/* Functions that are called directly. */
 
 enum watched {
 	WATCHED_FREE_NESTED,

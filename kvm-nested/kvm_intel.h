@@ -302,8 +302,7 @@ static inline u64 kn_efer(struct kvm_vcpu *vcpu)
 	return vcpu->arch.efer;
 }
 
-/* Without what the guest may change by itself, which is nothing that paging depends on. */
-/* Without the bits that the guest may have changed. */
+/* Both without what the guest may change by itself, which is nothing that paging depends on. */
 static inline unsigned long kn_cr0(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.cr0;

@@ -188,7 +188,6 @@ static void find_memory(struct kn_vcpu *kv, struct kn_vept_fill *fill)
 	u64 address, wanted;
 	gfn_t gfn;
 
-	fill->kind = fill->entry[fill->target] & EPT_KIND;
 	ept_leaf_accesses(&fill->format, walk->level, walk->upper[walk->level], fill->entry,
 			  fill->nr, fill->access);
 	shift = ept_shift(fill->level);

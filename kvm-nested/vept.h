@@ -119,7 +119,6 @@ struct kn_vept_fill {
 	unsigned int first;		/* their index */
 	unsigned int nr;
 	unsigned int target;		/* the one that is needed, counted from the first */
-	u64 kind;			/* of the entries of EPT12 */
 	u64 wanted;			/* which of them; for these: */
 	u64 entry[KN_VEPT_WINDOW];	/* the entry of EPT12 */
 	u8 access[KN_VEPT_WINDOW];	/* what it and the host permit */

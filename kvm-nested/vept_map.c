@@ -577,7 +577,7 @@ bool kn_vept_install(struct kn_vcpu *kv, struct kn_vept *vept, struct kn_vept_ro
 	spin_lock(&table->lock);
 	if (!has_source(table, &fill->walk))
 		set_source(kv, vept, table, &fill->walk);
-	table->kind = fill->kind;
+	table->kind = fill->entry[fill->target] & EPT_KIND;
 	fill_table(kv, vept, table, fill, accessed);
 	spin_unlock(&table->lock);
 	done = true;
